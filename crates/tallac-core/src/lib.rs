@@ -1,1 +1,10 @@
-//! Placeholder.
+//! What Tahoe-LAFS means, and nothing of how it gets anywhere: ids, secrets, hashes, trees, share
+//! formats, placement, and the [`storage::StorageServer`] trait that everything meets at.
+//!
+//! Nothing here does IO, reads a clock or draws randomness: what is needed of these is an argument.
+
+pub mod base32;
+pub mod ids;
+pub mod netstring;
+pub mod secrets;
+pub mod storage;
