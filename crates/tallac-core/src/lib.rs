@@ -4,6 +4,7 @@
 //! Nothing here does IO, reads a clock or draws randomness: what is needed of these is an argument.
 
 pub mod base32;
+pub mod hash;
 pub mod ids;
 pub mod netstring;
 pub mod secrets;
