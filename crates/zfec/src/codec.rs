@@ -44,7 +44,7 @@ impl Codec {
     /// Writes shares `k..n` of `k` equal-length primary blocks (shares `0..k`), each to its slice
     /// in `parity`: `n - k` slices as long as the blocks.
     pub fn encode_into(&self, primary: &[&[u8]], parity: &mut [&mut [u8]]) -> Result<(), Error> {
-        let length = self.check_blocks(primary)?;
+        let length = self.check_blocks(primary.iter().copied())?;
         check_outputs(parity, self.n - self.k, length)?;
         self.kernel.apply(&self.parity, primary, parity);
         Ok(())
@@ -52,7 +52,7 @@ impl Codec {
 
     /// Shares `k..n` of `k` equal-length primary blocks in fresh vectors.
     pub fn encode(&self, primary: &[&[u8]]) -> Result<Vec<Vec<u8>>, Error> {
-        let length = self.check_blocks(primary)?;
+        let length = self.check_blocks(primary.iter().copied())?;
         let mut parity = vec![vec![0; length]; self.n - self.k];
         self.encode_into(primary, &mut slices(&mut parity))?;
         Ok(parity)
@@ -66,7 +66,7 @@ impl Codec {
         out: &mut [&mut [u8]],
     ) -> Result<(), Error> {
         let inputs: Vec<&[u8]> = blocks.iter().map(|&(_, block)| block).collect();
-        let length = self.check_blocks(&inputs)?;
+        let length = self.check_blocks(inputs.iter().copied())?;
         let given = self.check_shares(blocks)?;
         check_outputs(out, self.k, length)?;
 
@@ -90,20 +90,24 @@ impl Codec {
 
     /// The `k` primary blocks in fresh vectors, from any `k` distinct shares.
     pub fn decode(&self, blocks: &[(usize, &[u8])]) -> Result<Vec<Vec<u8>>, Error> {
-        let length = blocks.first().map_or(0, |(_, block)| block.len());
+        let length = self.check_blocks(blocks.iter().map(|&(_, block)| block))?;
         let mut primary = vec![vec![0; length]; self.k];
         self.decode_into(blocks, &mut slices(&mut primary))?;
         Ok(primary)
     }
 
     /// Checks that there are `k` blocks of one length, and returns it.
-    fn check_blocks(&self, blocks: &[&[u8]]) -> Result<usize, Error> {
+    fn check_blocks<'a>(
+        &self,
+        blocks: impl ExactSizeIterator<Item = &'a [u8]>,
+    ) -> Result<usize, Error> {
         if blocks.len() != self.k {
             return Err(Error::WrongBlockCount { expected: self.k, got: blocks.len() });
         }
-        let expected = blocks[0].len();
-        match blocks.iter().find(|block| block.len() != expected) {
-            Some(block) => Err(Error::UnequalBlocks { expected, got: block.len() }),
+        let mut lengths = blocks.map(<[u8]>::len);
+        let expected = lengths.next().unwrap_or(0);
+        match lengths.find(|&length| length != expected) {
+            Some(got) => Err(Error::UnequalBlocks { expected, got }),
             None => Ok(expected),
         }
     }

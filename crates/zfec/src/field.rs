@@ -14,12 +14,14 @@ pub(crate) static PRODUCTS: [[u8; 256]; 256] = make_products();
 
 /// Products by nibble: entry `c` holds `c * 0..16` and then `c * (0..16 << 4)`, so that a byte's
 /// product is two 16-entry look-ups, which is what the byte-shuffle kernels have.
+#[cfg(any(test, target_arch = "x86_64", target_arch = "aarch64"))]
 pub(crate) static NIBBLES: [Nibbles; 256] = make_nibbles();
 
 /// Multiplication by each element as an 8x8 bit matrix in the layout that the instruction
 /// GF2P8AFFINEQB takes: row for result bit `i` in byte `7 - i`.
 pub(crate) static BIT_MATRICES: [u64; 256] = make_bit_matrices();
 
+#[cfg(any(test, target_arch = "x86_64", target_arch = "aarch64"))]
 /// One element's products with the low and the high nibbles.
 #[derive(Clone, Copy)]
 #[repr(C, align(32))]
@@ -86,6 +88,7 @@ const fn make_products() -> [[u8; 256]; 256] {
     products
 }
 
+#[cfg(any(test, target_arch = "x86_64", target_arch = "aarch64"))]
 const fn make_nibbles() -> [Nibbles; 256] {
     let mut nibbles = [Nibbles { low: [0; 16], high: [0; 16] }; 256];
     let mut c = 0;
