@@ -4,10 +4,11 @@
 //! Nothing here does IO, reads a clock or draws randomness: what is needed of these is an argument.
 
 pub mod base32;
+pub mod cap;
 pub mod crypto;
 pub mod hash;
 pub mod ids;
-// pub mod immutable;
+pub mod immutable;
 pub mod merkle;
 pub mod netstring;
 pub mod secrets;

@@ -22,7 +22,7 @@ impl Aes128Ctr {
 
     /// Encrypts or decrypts `data`, which stands `offset` bytes into the stream.
     pub fn apply(&self, offset: u64, data: &mut [u8]) {
-        let within = (offset % BLOCK as u64) as usize;
+        let within = usize::from(offset.to_le_bytes()[0]) % BLOCK;
         let mut counter = u128::from(offset / BLOCK as u64);
         let mut rest = data;
         if within != 0 {

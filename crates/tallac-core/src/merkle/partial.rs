@@ -123,6 +123,7 @@ impl PartialTree {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "the numbers of a test are small")]
 mod tests {
     use proptest::prelude::*;
 
