@@ -64,6 +64,8 @@ macro_rules! secret {
     };
 }
 
+pub(crate) use secret;
+
 secret!(
     /// A node's own 32 bytes in `private/secret`, from which all its lease secrets come.
     LeaseSecret,
