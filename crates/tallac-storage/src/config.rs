@@ -1,0 +1,60 @@
+//! What a storage server is told when it starts, and why it may refuse to.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::clock::Clock;
+
+/// What a storage server is told when it starts.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The storage directory, which holds `shares` (section 3.5). Made if it is not there.
+    pub dir: PathBuf,
+    /// Bytes of the file system to leave free.
+    pub reserved_space: u64,
+    /// Takes no new shares.
+    pub readonly: bool,
+    /// What [`ServerVersion`](tallac_core::storage::ServerVersion) says that this is.
+    pub application_version: String,
+    /// Where the time comes from.
+    pub clock: Clock,
+}
+
+impl Config {
+    /// A server in `dir` that may fill the disk.
+    #[must_use]
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            reserved_space: 0,
+            readonly: false,
+            application_version: concat!("tallac/", env!("CARGO_PKG_VERSION")).to_owned(),
+            clock: Clock::system(),
+        }
+    }
+}
+
+/// Why a storage server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A crawler's state in the format of Tahoe-LAFS before 1.16. Tahoe-LAFS refuses it as well.
+    #[error(
+        "{} is in an old format that is not read any more: run `tahoe admin migrate-crawler` on this \
+         node once, or delete the file (the next crawl makes it anew)",
+        path.display()
+    )]
+    OldCrawlerState {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The storage directory could not be prepared.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// To which file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}

@@ -1,0 +1,4 @@
+//! Containers: the server's bytes around a share. Pure: these modules know no files.
+
+pub mod immutable;
+pub mod lease;

@@ -1,0 +1,238 @@
+//! The storage directory (section 3.5): the only module that touches share files.
+//!
+//! Every path below the storage directory is made of the 26 characters of a storage index and of a
+//! share number, so that no peer can name any other file.
+
+mod incoming_file;
+mod share_file;
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::fs::StatVfs;
+use tallac_core::ids::{ShareNumber, StorageIndex};
+
+use crate::config::OpenError;
+
+pub(crate) use incoming_file::IncomingFile;
+pub use share_file::{Leases, ShareFile, ShareFileError};
+
+/// Crawler states that only Tahoe-LAFS before 1.16 could read.
+const OLD_CRAWLER_STATES: [&str; 3] =
+    ["bucket_counter.state", "lease_checker.state", "lease_checker.history"];
+
+/// How often a name that another upload just removed or took is tried again.
+const ATTEMPTS_MAX: usize = 100;
+
+/// Which share of which file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ShareKey {
+    pub(crate) storage_index: StorageIndex,
+    pub(crate) number: ShareNumber,
+}
+
+/// A storage directory.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    shares: PathBuf,
+    incoming: PathBuf,
+    advisories: PathBuf,
+    reserved_space: u64,
+    readonly: bool,
+    /// Prefix directories whose entry in `shares` is known to be on the disk, by the first ten bits.
+    durable_prefixes: Vec<AtomicBool>,
+}
+
+/// What the file system says of its room.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room {
+    pub(crate) total: u64,
+    pub(crate) free_for_root: u64,
+    pub(crate) free_for_nonroot: u64,
+    /// Free for shares: the reserve taken off; 0 when read-only.
+    pub(crate) available: u64,
+}
+
+impl Disk {
+    /// Prepares the storage directory and deletes what earlier uploads left unfinished.
+    pub(crate) fn open(dir: &Path, reserved_space: u64, readonly: bool) -> Result<Self, OpenError> {
+        for name in OLD_CRAWLER_STATES {
+            let path = dir.join(name);
+            if path.exists() {
+                return Err(OpenError::OldCrawlerState { path });
+            }
+        }
+        let shares = dir.join("shares");
+        let incoming = shares.join("incoming");
+        let advisories = dir.join("corruption-advisories");
+        prepare("clear", &incoming, |path| match fs::remove_dir_all(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        })?;
+        prepare("make", &incoming, |path| fs::create_dir_all(path))?;
+        prepare("make", &advisories, |path| fs::create_dir_all(path))?;
+        prepare("sync", dir, sync_dir)?;
+        let durable_prefixes = (0..1024).map(|_| AtomicBool::new(false)).collect();
+        Ok(Self { shares, incoming, advisories, reserved_space, readonly, durable_prefixes })
+    }
+
+    pub(crate) fn room(&self) -> io::Result<Room> {
+        let StatVfs { f_frsize, f_blocks, f_bfree, f_bavail, .. } =
+            rustix::fs::statvfs(&self.shares)?;
+        let free_for_nonroot = f_bavail.saturating_mul(f_frsize);
+        let available = free_for_nonroot.saturating_sub(self.reserved_space);
+        Ok(Room {
+            total: f_blocks.saturating_mul(f_frsize),
+            free_for_root: f_bfree.saturating_mul(f_frsize),
+            free_for_nonroot,
+            available: if self.readonly { 0 } else { available },
+        })
+    }
+
+    /// Bytes free for shares; none when the file system does not say.
+    pub(crate) fn available(&self) -> u64 {
+        self.room().map_or(0, |room| room.available)
+    }
+
+    /// The complete shares of a storage index. Whatever else lies there is ignored.
+    pub(crate) fn list(&self, storage_index: StorageIndex) -> io::Result<BTreeSet<ShareNumber>> {
+        let entries = match fs::read_dir(slot_dir(&self.shares, storage_index)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+            entries => entries?,
+        };
+        let mut numbers = BTreeSet::new();
+        for entry in entries {
+            let entry = entry?;
+            if let Some(number) = share_number(&entry.file_name())
+                && entry.file_type()?.is_file()
+            {
+                numbers.insert(number);
+            }
+        }
+        Ok(numbers)
+    }
+
+    pub(crate) fn has(&self, key: ShareKey) -> bool {
+        fs::symlink_metadata(share_path(&self.shares, key)).is_ok_and(|found| found.is_file())
+    }
+
+    pub(crate) fn open_share(&self, key: ShareKey) -> Result<ShareFile, ShareFileError> {
+        ShareFile::open(&share_path(&self.shares, key))
+    }
+
+    pub(crate) fn open_share_to_change(&self, key: ShareKey) -> Result<ShareFile, ShareFileError> {
+        ShareFile::open_to_change(&share_path(&self.shares, key))
+    }
+
+    /// Makes the file for an upload, empty.
+    pub(crate) fn create_incoming(&self, key: ShareKey) -> io::Result<File> {
+        let dir = slot_dir(&self.incoming, key.storage_index);
+        // An upload of the same file that ends may remove the directory just when it is needed.
+        let mut last = io::Error::from(io::ErrorKind::NotFound);
+        for _ in 0..ATTEMPTS_MAX {
+            make_slot_dir(&dir)?;
+            let path = dir.join(key.number.to_string());
+            match File::options().read(true).write(true).create_new(true).open(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => last = error,
+                other => return other,
+            }
+        }
+        Err(last)
+    }
+
+    /// Puts a finished upload in its place, for good: its bytes first, then its name.
+    pub(crate) fn commit(&self, key: ShareKey, file: &File) -> io::Result<()> {
+        rustix::fs::fdatasync(file)?;
+        let dir = slot_dir(&self.shares, key.storage_index);
+        make_slot_dir(&dir)?;
+        fs::rename(share_path(&self.incoming, key), share_path(&self.shares, key))?;
+        self.prune_incoming(key.storage_index);
+        sync_dir(&dir)?;
+        let prefix_dir = dir.parent().unwrap_or(&self.shares);
+        sync_dir(prefix_dir)?;
+        let [high, low, ..] = *key.storage_index.as_bytes();
+        let is_durable = &self.durable_prefixes[usize::from(high) << 2 | usize::from(low) >> 6];
+        if !is_durable.load(Ordering::Acquire) {
+            sync_dir(&self.shares)?;
+            is_durable.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Deletes the file of an upload that is given up.
+    pub(crate) fn discard_incoming(&self, key: ShareKey) -> io::Result<()> {
+        match fs::remove_file(share_path(&self.incoming, key)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => self.prune_incoming(key.storage_index),
+        }
+        Ok(())
+    }
+
+    /// Removes what directories the last upload of a file leaves empty.
+    fn prune_incoming(&self, storage_index: StorageIndex) {
+        let dir = slot_dir(&self.incoming, storage_index);
+        // A directory that is not empty stays: another share of the file is on its way.
+        if fs::remove_dir(&dir).is_ok()
+            && let Some(prefix_dir) = dir.parent()
+        {
+            let _still_in_use = fs::remove_dir(prefix_dir);
+        }
+    }
+
+    /// Keeps a corruption report.
+    pub(crate) fn write_advisory(&self, name: &str, text: &str) -> io::Result<()> {
+        fs::write(self.advisories.join(name), text)
+    }
+}
+
+fn prepare(
+    action: &'static str,
+    path: &Path,
+    act: impl FnOnce(&Path) -> io::Result<()>,
+) -> Result<(), OpenError> {
+    act(path).map_err(|source| OpenError::Io { action, path: path.to_owned(), source })
+}
+
+fn slot_dir(parent: &Path, storage_index: StorageIndex) -> PathBuf {
+    let name = storage_index.to_string();
+    let mut path = parent.join(&name[..2]);
+    path.push(name);
+    path
+}
+
+fn share_path(parent: &Path, key: ShareKey) -> PathBuf {
+    let mut path = slot_dir(parent, key.storage_index);
+    path.push(key.number.to_string());
+    path
+}
+
+/// The share number that a file name spells in the one way that we write it.
+fn share_number(name: &std::ffi::OsStr) -> Option<ShareNumber> {
+    let name = name.to_str()?;
+    let number: u8 = name.parse().ok()?;
+    (number.to_string() == name).then_some(ShareNumber::new(number))
+}
+
+/// Makes a slot's directory, and the prefix directory around it, where they are not there.
+fn make_slot_dir(dir: &Path) -> io::Result<()> {
+    let mut last = io::Error::from(io::ErrorKind::NotFound);
+    for _ in 0..ATTEMPTS_MAX {
+        match fs::create_dir(dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => last = error,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+            other => return other,
+        }
+        match dir.parent().map(fs::create_dir) {
+            Some(Err(error)) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+    }
+    Err(last)
+}
+
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}

@@ -1,0 +1,370 @@
+//! The storage server: the operations of section 7.3 on a disk.
+//!
+//! All disk work runs on tokio's blocking threads. A small share is one hop there; a large one goes
+//! in batches, one being written while the next is gathered.
+
+mod body;
+mod reading;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tallac_core::ids::{ShareNumber, StorageIndex};
+use tallac_core::secrets::{LeaseSecrets, UploadSecret};
+use tallac_core::storage::{
+    AllocateRequest, Allocation, BoxFuture, ReadRequest, ServerVersion, ShareKind, ShareStream,
+    StorageError, StorageServer, WriteProgress, WriteRequest,
+};
+
+use crate::advisory;
+use crate::config::{Config, OpenError};
+use crate::container::immutable::{ContainerError, SHARE_SIZE_MAX, Version};
+use crate::container::lease::{Lease, OWNER_OF_ADDED, OWNER_OF_UPLOAD};
+use crate::disk::{Disk, ShareFileError, ShareKey};
+use crate::incoming::{Start, Upload, Uploads, storage_error};
+use crate::stats::Stats;
+
+/// The largest mutable share that Tahoe-LAFS takes: 69105 * 10^12 bytes.
+const MUTABLE_SHARE_SIZE_MAX: u64 = 69_105_000_000_000_000;
+
+/// Locks that keep two changes of one file's leases apart.
+const LEASE_LOCK_COUNT: usize = 16;
+
+/// A storage server on a disk. Clones are handles on the same server.
+#[derive(Debug, Clone)]
+pub struct DiskServer {
+    shared: Arc<Shared>,
+}
+
+/// What the operations share, on whatever thread they run.
+#[derive(Debug)]
+struct Shared {
+    config: Config,
+    disk: Disk,
+    uploads: Uploads,
+    lease_locks: [Mutex<()>; LEASE_LOCK_COUNT],
+}
+
+impl DiskServer {
+    /// Opens the storage directory, making it where it is not there. Uploads that an earlier run left
+    /// unfinished are deleted. Reads and writes the disk: not to be called on an async thread
+    /// that others wait for.
+    ///
+    /// # Errors
+    /// [`OpenError`], which says what to do.
+    pub fn open(config: Config) -> Result<Self, OpenError> {
+        let disk = Disk::open(&config.dir, config.reserved_space, config.readonly)?;
+        let (uploads, lease_locks) = (Uploads::default(), Default::default());
+        Ok(Self { shared: Arc::new(Shared { config, disk, uploads, lease_locks }) })
+    }
+
+    /// What a status page shows.
+    ///
+    /// # Errors
+    /// [`StorageError::Local`] when the file system does not say how full it is.
+    pub async fn stats(&self) -> Result<Stats, StorageError> {
+        self.blocking(Shared::stats).await
+    }
+
+    /// Gives up uploads that nobody has written to for 30 minutes; returns how many. Allocations do
+    /// so by themselves; a node calls it now and then for the sake of the disk.
+    ///
+    /// # Errors
+    /// [`StorageError::Local`] when the machine is out of threads.
+    pub async fn drop_idle_uploads(&self) -> Result<usize, StorageError> {
+        self.blocking(|shared| Ok(shared.drop_idle_uploads())).await
+    }
+
+    /// Runs `work` on a thread that may wait for the disk.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Shared) -> Result<T, StorageError> + Send + 'static,
+    ) -> Result<T, StorageError> {
+        let shared = Arc::clone(&self.shared);
+        let result = tokio::task::spawn_blocking(move || work(&shared)).await;
+        result.unwrap_or_else(|_| Err(body::stopped()))
+    }
+}
+
+impl Shared {
+    fn now(&self) -> Duration {
+        self.config.clock.now()
+    }
+
+    /// Room for new shares: what is promised to uploads and not yet written is taken off.
+    fn available(&self) -> u64 {
+        self.disk.available().saturating_sub(self.uploads.unwritten())
+    }
+
+    fn version(&self) -> ServerVersion {
+        self.drop_idle_uploads();
+        let available_space = self.available();
+        ServerVersion {
+            immutable_share_size_max: available_space.min(SHARE_SIZE_MAX),
+            mutable_share_size_max: MUTABLE_SHARE_SIZE_MAX,
+            available_space,
+            application_version: self.config.application_version.clone(),
+        }
+    }
+
+    fn stats(&self) -> Result<Stats, StorageError> {
+        let room = self.disk.room().map_err(|error| storage_error("find room for", &error))?;
+        let (upload_count, allocated) = self.uploads.summary();
+        Ok(Stats {
+            accepting_immutable_shares: room.available > 0,
+            allocated,
+            upload_count,
+            reserved_space: self.config.reserved_space,
+            disk_total: room.total,
+            disk_used: room.total.saturating_sub(room.free_for_root),
+            disk_free_for_root: room.free_for_root,
+            disk_free_for_nonroot: room.free_for_nonroot,
+            disk_avail: room.available,
+        })
+    }
+
+    fn drop_idle_uploads(&self) -> usize {
+        let idle = self.uploads.idle(self.now());
+        for upload in &idle {
+            let ShareKey { storage_index, number } = upload.key();
+            tracing::info!(si = %storage_index, share = %number, "nobody goes on with this upload");
+            let _or_complete_by_now = self.discard(upload);
+        }
+        idle.len()
+    }
+
+    fn discard(&self, upload: &Arc<Upload>) -> Result<(), StorageError> {
+        let result = upload.discard(&self.disk);
+        self.uploads.forget(upload);
+        result
+    }
+
+    fn allocate(&self, request: &AllocateRequest) -> Result<Allocation, StorageError> {
+        self.drop_idle_uploads();
+        let there = self.list(request.storage_index)?;
+        let (mut allocated, fresh) = self.start_uploads(request, &there);
+        // Listed again: an upload that ended meanwhile has left the table, but only after its share
+        // was in place, so every share is found in one or the other.
+        let answer = self.renew_complete(request);
+        for upload in &fresh {
+            let number = upload.key().number;
+            if answer.as_ref().map_or(true, |already_have| already_have.contains(&number)) {
+                let _never_written_to = self.discard(upload);
+            }
+        }
+        let already_have = answer?;
+        allocated.retain(|number| !already_have.contains(number));
+        Ok(Allocation { already_have, allocated })
+    }
+
+    /// Starts the uploads that there is room for; returns all that the client may write to, and
+    /// which of them are new.
+    fn start_uploads(
+        &self,
+        request: &AllocateRequest,
+        there: &BTreeSet<ShareNumber>,
+    ) -> (BTreeSet<ShareNumber>, Vec<Arc<Upload>>) {
+        let now = self.now();
+        let form = Version::V2.secret_form();
+        let lease = Lease::new(OWNER_OF_UPLOAD, &request.lease, form, now.as_secs());
+        let size = request.allocated_size;
+        let mut room = self.available().min(SHARE_SIZE_MAX);
+        let (mut allocated, mut fresh) = (BTreeSet::new(), Vec::new());
+        for number in request.share_numbers.difference(there) {
+            let key = ShareKey { storage_index: request.storage_index, number: *number };
+            let upload = Upload::new(key, size, request.upload_secret.clone(), lease.clone(), now);
+            let fits = size <= room && !self.config.readonly;
+            match self.uploads.start_if(fits, upload) {
+                Start::New(upload) => {
+                    room -= size;
+                    allocated.insert(*number);
+                    fresh.push(upload);
+                }
+                Start::Repeated => {
+                    allocated.insert(*number);
+                }
+                Start::Refused => {}
+            }
+        }
+        (allocated, fresh)
+    }
+
+    /// Puts the request's lease on all shares that are there; returns which.
+    fn renew_complete(
+        &self,
+        request: &AllocateRequest,
+    ) -> Result<BTreeSet<ShareNumber>, StorageError> {
+        let already_have = self.list(request.storage_index)?;
+        self.lease_all(request.storage_index, &already_have, &request.lease, OWNER_OF_UPLOAD)?;
+        Ok(already_have)
+    }
+
+    fn list(&self, storage_index: StorageIndex) -> Result<BTreeSet<ShareNumber>, StorageError> {
+        self.disk.list(storage_index).map_err(|error| storage_error("list", &error))
+    }
+
+    fn lease_all(
+        &self,
+        storage_index: StorageIndex,
+        numbers: &BTreeSet<ShareNumber>,
+        lease: &LeaseSecrets,
+        owner: u32,
+    ) -> Result<(), StorageError> {
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        let lock = usize::from(storage_index.as_bytes()[0]) % LEASE_LOCK_COUNT;
+        let _changing = self.lease_locks[lock].lock().expect("no holder of this lock panics");
+        let now_s = self.now().as_secs();
+        for number in numbers {
+            let key = ShareKey { storage_index, number: *number };
+            let leased = self.disk.open_share_to_change(key).and_then(|mut share| {
+                share.add_or_renew_lease(lease, owner, now_s, self.disk.available())
+            });
+            match leased {
+                // Neither kind of file can take a lease, and neither may keep the others from theirs.
+                Err(ShareFileError::Container(error)) => {
+                    tracing::warn!(si = %storage_index, share = %number, %error, "no lease added");
+                }
+                other => other.map_err(share_error)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn add_lease(
+        &self,
+        storage_index: StorageIndex,
+        lease: &LeaseSecrets,
+    ) -> Result<(), StorageError> {
+        let numbers = self.list(storage_index)?;
+        if numbers.is_empty() {
+            return Err(StorageError::NotFound);
+        }
+        self.lease_all(storage_index, &numbers, lease, OWNER_OF_ADDED)
+    }
+
+    fn abort(&self, key: ShareKey, secret: &UploadSecret) -> Result<(), StorageError> {
+        match self.uploads.find(key, secret) {
+            Ok(upload) => self.discard(&upload),
+            Err(StorageError::NotFound) if self.disk.has(key) => Err(StorageError::AlreadyComplete),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn advise_corrupt(
+        &self,
+        kind: ShareKind,
+        key: ShareKey,
+        reason: &str,
+    ) -> Result<(), StorageError> {
+        if !self.disk.has(key) {
+            return Err(StorageError::NotFound);
+        }
+        if reason.len() > advisory::REASON_LEN_MAX {
+            return Err(StorageError::BadRequest("the reason is too long".into()));
+        }
+        let ShareKey { storage_index, number } = key;
+        tracing::warn!(si = %storage_index, share = %number, ?reason, "reported as corrupt");
+        let text = advisory::text(kind, storage_index, number, reason);
+        if text.len() as u64 > self.disk.available() {
+            return Ok(());
+        }
+        let name = advisory::file_name(self.now(), storage_index, number);
+        self.disk
+            .write_advisory(&name, &text)
+            .map_err(|error| storage_error("keep the report on", &error))
+    }
+}
+
+impl StorageServer for DiskServer {
+    fn version(&self) -> BoxFuture<'_, Result<ServerVersion, StorageError>> {
+        Box::pin(self.blocking(|shared| Ok(shared.version())))
+    }
+
+    fn allocate(
+        &self,
+        request: AllocateRequest,
+    ) -> BoxFuture<'_, Result<Allocation, StorageError>> {
+        Box::pin(self.blocking(move |shared| shared.allocate(&request)))
+    }
+
+    fn write(&self, request: WriteRequest) -> BoxFuture<'_, Result<WriteProgress, StorageError>> {
+        Box::pin(self.write_body(request))
+    }
+
+    fn abort(
+        &self,
+        storage_index: StorageIndex,
+        share_number: ShareNumber,
+        upload_secret: UploadSecret,
+    ) -> BoxFuture<'_, Result<(), StorageError>> {
+        let key = ShareKey { storage_index, number: share_number };
+        Box::pin(self.blocking(move |shared| shared.abort(key, &upload_secret)))
+    }
+
+    fn list(
+        &self,
+        kind: ShareKind,
+        storage_index: StorageIndex,
+    ) -> BoxFuture<'_, Result<BTreeSet<ShareNumber>, StorageError>> {
+        Box::pin(self.blocking(move |shared| {
+            only_immutable(kind)?;
+            shared.list(storage_index)
+        }))
+    }
+
+    fn read(&self, request: ReadRequest) -> BoxFuture<'_, Result<ShareStream, StorageError>> {
+        Box::pin(self.read_share(request))
+    }
+
+    fn add_lease(
+        &self,
+        storage_index: StorageIndex,
+        lease: LeaseSecrets,
+    ) -> BoxFuture<'_, Result<(), StorageError>> {
+        Box::pin(self.blocking(move |shared| shared.add_lease(storage_index, &lease)))
+    }
+
+    fn advise_corrupt(
+        &self,
+        kind: ShareKind,
+        storage_index: StorageIndex,
+        share_number: ShareNumber,
+        reason: String,
+    ) -> BoxFuture<'_, Result<(), StorageError>> {
+        let key = ShareKey { storage_index, number: share_number };
+        Box::pin(self.blocking(move |shared| shared.advise_corrupt(kind, key, &reason)))
+    }
+}
+
+/// Mutable slots are not served yet; saying that there are none would be a lie that loses data.
+fn only_immutable(kind: ShareKind) -> Result<(), StorageError> {
+    match kind {
+        ShareKind::Immutable => Ok(()),
+        ShareKind::Mutable => {
+            Err(StorageError::BadRequest("this server keeps immutable shares only".into()))
+        }
+    }
+}
+
+/// What a share file's failure means to the client.
+fn share_error(error: ShareFileError) -> StorageError {
+    match error {
+        ShareFileError::Io(error) if error.kind() == io::ErrorKind::NotFound => {
+            StorageError::NotFound
+        }
+        ShareFileError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            StorageError::Damaged(ShareFileError::Cut.to_string())
+        }
+        ShareFileError::Io(error) => storage_error("use", &error),
+        ShareFileError::NoSpace => StorageError::NoSpace,
+        ShareFileError::LeaseCountFull => StorageError::BadRequest(error.to_string()),
+        ShareFileError::Container(ContainerError::Mutable) => StorageError::NotFound,
+        ShareFileError::Container(_) | ShareFileError::Cut => {
+            StorageError::Damaged(error.to_string())
+        }
+    }
+}
