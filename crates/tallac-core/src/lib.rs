@@ -3,13 +3,16 @@
 //!
 //! Nothing here does IO, reads a clock or draws randomness: what is needed of these is an argument.
 
+pub mod announcement;
 pub mod base32;
 pub mod cap;
 pub mod crypto;
 pub mod hash;
 pub mod ids;
 pub mod immutable;
+pub mod lease;
 pub mod merkle;
 pub mod netstring;
+pub mod placement;
 pub mod secrets;
 pub mod storage;
