@@ -354,7 +354,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_json_is_answered(server_id: String, announcement in any_json(), value in any_json()) {
+        fn any_json_is_answered(
+            server_id: String, announcement in any_json(), value in any_json(),
+        ) {
             let _ = StorageAnnouncement::from_json(&server_id, &announcement);
             for key in [FURL, NURLS, SEED, "nickname", "my-version"] {
                 if let Ok(server) = read(key, value.clone()) {

@@ -81,8 +81,8 @@ impl Why {
                  servers in private/servers.yaml."
                 .to_owned(),
             Self::Unhappy { wanted, .. } => format!(
-                "Nothing new was stored. See that at least {wanted} storage servers are connected and \
-                 have room, or ask for less with shares.happy in tahoe.cfg."
+                "Nothing new was stored. See that at least {wanted} storage servers are connected \
+                 and have room, or ask for less with shares.happy in tahoe.cfg."
             ),
         }
     }
