@@ -1,1 +1,11 @@
-//! Placeholder.
+//! What a client does with a grid of storage servers: upload and download of immutable files.
+//!
+//! Servers are [`tallac_core::storage::StorageServer`]s, whatever is behind them. No sockets here,
+//! and no files but those handed in as the source or the target of one operation.
+
+pub mod download;
+pub mod grid;
+mod patience;
+pub mod servers;
+pub mod source;
+pub mod upload;

@@ -1,0 +1,86 @@
+//! A grid as one client sees it: its servers, and how this client uses them.
+
+use std::sync::Arc;
+
+use tallac_core::immutable::{Encoding, EncodingError, SEGMENT_SIZE_DEFAULT};
+use tallac_core::secrets::{ConvergenceSecret, LeaseSecret};
+
+use crate::download::Downloader;
+use crate::servers::ServerList;
+use crate::upload::Uploader;
+
+/// What a client brings to a grid.
+#[derive(Debug, Clone)]
+pub struct GridConfig {
+    /// Whence the secrets of its leases come.
+    pub lease_secret: LeaseSecret,
+    /// Whence its convergent keys come.
+    pub convergence: ConvergenceSecret,
+    /// How its files are coded.
+    pub encoding: Encoding,
+    /// Servers that an upload must reach such that any `k` of them have enough shares.
+    pub happy: usize,
+    /// Largest segment of its files, in bytes.
+    pub segment_size_max: u64,
+}
+
+impl GridConfig {
+    /// Tahoe's defaults: 3-of-10, on at least 7 servers.
+    ///
+    /// # Errors
+    /// Never: the numbers are good.
+    pub fn new(
+        lease_secret: LeaseSecret,
+        convergence: ConvergenceSecret,
+    ) -> Result<Self, EncodingError> {
+        Ok(Self {
+            lease_secret,
+            convergence,
+            encoding: Encoding::new(3, 10)?,
+            happy: 7,
+            segment_size_max: SEGMENT_SIZE_DEFAULT,
+        })
+    }
+}
+
+/// A grid. Clones are the same grid.
+#[derive(Debug, Clone)]
+pub struct Grid(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: GridConfig,
+    servers: ServerList,
+}
+
+impl Grid {
+    /// The grid of these servers. [`ServerList::monitor`] has to run for them to become usable.
+    #[must_use]
+    pub fn new(config: GridConfig, servers: ServerList) -> Self {
+        Self(Arc::new(Inner { config, servers }))
+    }
+
+    /// How this client uses the grid.
+    #[must_use]
+    pub fn config(&self) -> &GridConfig {
+        &self.0.config
+    }
+
+    /// The servers.
+    #[must_use]
+    pub fn servers(&self) -> &ServerList {
+        &self.0.servers
+    }
+
+    /// Puts files onto the grid.
+    #[must_use]
+    pub fn uploader(&self) -> Uploader {
+        Uploader::new(self.clone())
+    }
+
+    /// Gets files from the grid.
+    #[must_use]
+    pub fn downloader(&self) -> Downloader {
+        Downloader::new(self.clone())
+    }
+}

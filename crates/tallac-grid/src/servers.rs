@@ -1,0 +1,222 @@
+//! The servers of a grid: who they are, whether they answer, how quickly (specification section 4.1).
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use tallac_core::hash;
+use tallac_core::ids::{ServerId, StorageIndex, TubId};
+use tallac_core::storage::{ServerVersion, StorageError, StorageServer};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// How long a server has to say its version.
+const VERSION_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a server that answers is asked again.
+const POLL_INTERVAL: Duration = Duration::from_secs(30);
+/// How soon a server that did not answer is asked again, at first and at most.
+const RETRY_MIN: Duration = Duration::from_millis(500);
+const RETRY_MAX: Duration = Duration::from_secs(30);
+
+/// What an announcement or a static list tells of a server.
+#[derive(Debug, Clone)]
+pub struct ServerInfo {
+    /// Its name in the grid.
+    pub id: ServerId,
+    /// What its owner calls it.
+    pub nickname: String,
+    /// Its identity for leases, whatever the transport.
+    pub tub_id: TubId,
+    /// Where it stands in every file's ring.
+    pub permutation_seed: Vec<u8>,
+}
+
+/// Whether a server can be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// It was not heard of yet.
+    Unknown,
+    /// It answered.
+    Connected {
+        /// What it said.
+        version: ServerVersion,
+        /// When, by this machine's clock.
+        since: SystemTime,
+    },
+    /// It did not.
+    Failing {
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// A server of the grid.
+pub struct GridServer {
+    info: ServerInfo,
+    storage: Arc<dyn StorageServer>,
+    health: watch::Sender<Health>,
+    /// Smoothed time of its short answers.
+    round_trip: Mutex<Option<Duration>>,
+    /// Told to look again at once.
+    wake: tokio::sync::Notify,
+}
+
+impl fmt::Debug for GridServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GridServer({})", self.info.id)
+    }
+}
+
+impl GridServer {
+    /// A server of which nothing was heard yet.
+    #[must_use]
+    pub fn new(info: ServerInfo, storage: Arc<dyn StorageServer>) -> Self {
+        Self {
+            info,
+            storage,
+            health: watch::Sender::new(Health::Unknown),
+            round_trip: Mutex::new(None),
+            wake: tokio::sync::Notify::new(),
+        }
+    }
+
+    /// What was announced of it.
+    #[must_use]
+    pub const fn info(&self) -> &ServerInfo {
+        &self.info
+    }
+
+    /// How it is reached.
+    #[must_use]
+    pub fn storage(&self) -> &dyn StorageServer {
+        &*self.storage
+    }
+
+    pub(crate) fn storage_arc(&self) -> Arc<dyn StorageServer> {
+        Arc::clone(&self.storage)
+    }
+
+    /// Whether it can be used.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.health.borrow().clone()
+    }
+
+    /// Whether it answered when last asked.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        matches!(*self.health.borrow(), Health::Connected { .. })
+    }
+
+    /// Its usual time for a short answer, once known.
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Duration> {
+        *self.round_trip.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn note_round_trip(&self, took: Duration) {
+        let mut known = self.round_trip.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some(known.map_or(took, |old| (old * 7 + took) / 8));
+    }
+
+    /// Tells what an operation met. Only errors of the way there count against the server; it is
+    /// asked again at once.
+    pub(crate) fn note_error(&self, error: &StorageError) {
+        if matches!(error, StorageError::Unreachable(_) | StorageError::TimedOut { .. }) {
+            self.health.send_replace(Health::Failing { reason: error.to_string() });
+            self.wake.notify_one();
+        }
+    }
+
+    /// Asks for its version, and remembers the answer.
+    pub async fn poll(&self) -> bool {
+        let asked = Instant::now();
+        let answer = tokio::time::timeout(VERSION_TIMEOUT, self.storage.version()).await;
+        let seconds = VERSION_TIMEOUT.as_secs();
+        let health = match answer.unwrap_or(Err(StorageError::TimedOut { seconds })) {
+            Ok(version) => {
+                self.note_round_trip(asked.elapsed());
+                Health::Connected { version, since: SystemTime::now() }
+            }
+            Err(error) => Health::Failing { reason: error.to_string() },
+        };
+        let connected = matches!(health, Health::Connected { .. });
+        self.health.send_replace(health);
+        connected
+    }
+
+    /// Polls for as long as it is awaited.
+    async fn watch(&self) {
+        let mut retry = RETRY_MIN;
+        loop {
+            let pause = if self.poll().await {
+                retry = RETRY_MIN;
+                POLL_INTERVAL
+            } else {
+                let pause = retry;
+                retry = (retry * 2).min(RETRY_MAX);
+                pause
+            };
+            let _ = tokio::time::timeout(pause, self.wake.notified()).await;
+            if pause < POLL_INTERVAL {
+                // A woken poll of a failing server still waits a little: no busy loop.
+                tokio::time::sleep(RETRY_MIN).await;
+            }
+        }
+    }
+}
+
+/// All servers of a grid.
+#[derive(Debug, Default)]
+pub struct ServerList {
+    servers: RwLock<Vec<Arc<GridServer>>>,
+}
+
+impl ServerList {
+    /// These servers.
+    #[must_use]
+    pub fn new(servers: Vec<Arc<GridServer>>) -> Self {
+        Self { servers: RwLock::new(servers) }
+    }
+
+    /// All that are known.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<GridServer>> {
+        self.servers.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Those that answered when last asked, in the order of a file's ring.
+    #[must_use]
+    pub fn ring(&self, si: &StorageIndex) -> Vec<Arc<GridServer>> {
+        let mut ring: Vec<_> = self
+            .all()
+            .into_iter()
+            .filter(|server| server.is_connected())
+            .map(|server| (hash::permute_server(si, &server.info.permutation_seed), server))
+            .collect();
+        ring.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| x.info.id.cmp(&y.info.id)));
+        ring.into_iter().map(|(_, server)| server).collect()
+    }
+
+    /// Waits until every server answered or failed once, or until the time is over.
+    pub async fn settled(&self, timeout: Duration) {
+        let mut waits = JoinSet::new();
+        for server in self.all() {
+            waits.spawn(async move {
+                let mut health = server.health.subscribe();
+                let _ = health.wait_for(|health| *health != Health::Unknown).await;
+            });
+        }
+        let _ = tokio::time::timeout(timeout, waits.join_all()).await;
+    }
+
+    /// Keeps asking every server how it is, for as long as it is awaited.
+    pub async fn monitor(&self) {
+        let mut watches = JoinSet::new();
+        for server in self.all() {
+            watches.spawn(async move { server.watch().await });
+        }
+        while watches.join_next().await.is_some() {}
+    }
+}
