@@ -39,8 +39,8 @@ impl Config {
 pub enum OpenError {
     /// A crawler's state in the format of Tahoe-LAFS before 1.16. Tahoe-LAFS refuses it as well.
     #[error(
-        "{} is in an old format that is not read any more: run `tahoe admin migrate-crawler` on this \
-         node once, or delete the file (the next crawl makes it anew)",
+        "{} is in an old format that is not read any more: run `tahoe admin migrate-crawler` on \
+         this node once, or delete the file (the next crawl makes it anew)",
         path.display()
     )]
     OldCrawlerState {

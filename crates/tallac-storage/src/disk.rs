@@ -24,7 +24,7 @@ pub use share_file::{Leases, ShareFile, ShareFileError};
 const OLD_CRAWLER_STATES: [&str; 3] =
     ["bucket_counter.state", "lease_checker.state", "lease_checker.history"];
 
-/// How often a name that another upload just removed or took is tried again.
+/// How often a directory is tried again that somebody else removes at the same time.
 const ATTEMPTS_MAX: usize = 100;
 
 /// Which share of which file.
@@ -42,7 +42,8 @@ pub(crate) struct Disk {
     advisories: PathBuf,
     reserved_space: u64,
     readonly: bool,
-    /// Prefix directories whose entry in `shares` is known to be on the disk, by the first ten bits.
+    /// Prefix directories whose entry in `shares` is known to be on the disk, by the first ten
+    /// bits of the storage index.
     durable_prefixes: Vec<AtomicBool>,
 }
 
@@ -129,18 +130,8 @@ impl Disk {
 
     /// Makes the file for an upload, empty.
     pub(crate) fn create_incoming(&self, key: ShareKey) -> io::Result<File> {
-        let dir = slot_dir(&self.incoming, key.storage_index);
-        // An upload of the same file that ends may remove the directory just when it is needed.
-        let mut last = io::Error::from(io::ErrorKind::NotFound);
-        for _ in 0..ATTEMPTS_MAX {
-            make_slot_dir(&dir)?;
-            let path = dir.join(key.number.to_string());
-            match File::options().read(true).write(true).create_new(true).open(path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => last = error,
-                other => return other,
-            }
-        }
-        Err(last)
+        let path = self.incoming_path(key);
+        File::options().read(true).write(true).create_new(true).open(path)
     }
 
     /// Puts a finished upload in its place, for good: its bytes first, then its name.
@@ -148,8 +139,7 @@ impl Disk {
         rustix::fs::fdatasync(file)?;
         let dir = slot_dir(&self.shares, key.storage_index);
         make_slot_dir(&dir)?;
-        fs::rename(share_path(&self.incoming, key), share_path(&self.shares, key))?;
-        self.prune_incoming(key.storage_index);
+        fs::rename(self.incoming_path(key), dir.join(key.number.to_string()))?;
         sync_dir(&dir)?;
         let prefix_dir = dir.parent().unwrap_or(&self.shares);
         sync_dir(prefix_dir)?;
@@ -164,22 +154,14 @@ impl Disk {
 
     /// Deletes the file of an upload that is given up.
     pub(crate) fn discard_incoming(&self, key: ShareKey) -> io::Result<()> {
-        match fs::remove_file(share_path(&self.incoming, key)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => self.prune_incoming(key.storage_index),
-        }
-        Ok(())
+        fs::remove_file(self.incoming_path(key))
     }
 
-    /// Removes what directories the last upload of a file leaves empty.
-    fn prune_incoming(&self, storage_index: StorageIndex) {
-        let dir = slot_dir(&self.incoming, storage_index);
-        // A directory that is not empty stays: another share of the file is on its way.
-        if fs::remove_dir(&dir).is_ok()
-            && let Some(prefix_dir) = dir.parent()
-        {
-            let _still_in_use = fs::remove_dir(prefix_dir);
-        }
+    /// Nobody but this server looks into `incoming`, so files lie there without the directories
+    /// that Tahoe-LAFS makes: two made and removed for each share are a large part of the cost
+    /// of a small one.
+    fn incoming_path(&self, key: ShareKey) -> PathBuf {
+        self.incoming.join(format!("{}-{}", key.storage_index, key.number))
     }
 
     /// Keeps a corruption report.

@@ -48,9 +48,9 @@ struct Shared {
 }
 
 impl DiskServer {
-    /// Opens the storage directory, making it where it is not there. Uploads that an earlier run left
-    /// unfinished are deleted. Reads and writes the disk: not to be called on an async thread
-    /// that others wait for.
+    /// Opens the storage directory, making it where it is not there. Uploads that an earlier run
+    /// left unfinished are deleted. Reads and writes the disk: not to be called on an async
+    /// thread that others wait for.
     ///
     /// # Errors
     /// [`OpenError`], which says what to do.
@@ -224,7 +224,7 @@ impl Shared {
                 share.add_or_renew_lease(lease, owner, now_s, self.disk.available())
             });
             match leased {
-                // Neither kind of file can take a lease, and neither may keep the others from theirs.
+                // Such a file can take no lease, and may not keep the others from theirs.
                 Err(ShareFileError::Container(error)) => {
                     tracing::warn!(si = %storage_index, share = %number, %error, "no lease added");
                 }

@@ -20,8 +20,8 @@ use subject::Subject;
 pub enum Profile {
     /// Everything: for servers of our own.
     Full,
-    /// What Tahoe-LAFS 1.20 keeps to: it answers some bad requests with a status that says nothing, and
-    /// forgets its own documentation when an allocation is repeated.
+    /// What Tahoe-LAFS 1.20 keeps to: it answers some bad requests with a status that says
+    /// nothing, and forgets its own documentation when an allocation is repeated.
     Tahoe,
 }
 

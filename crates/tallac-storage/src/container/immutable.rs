@@ -170,8 +170,9 @@ impl Layout {
     }
 }
 
-/// A crash between the writing of a new lease and of the new count leaves a file that is too long by
-/// up to one lease, and so a share that seems too long. The legacy length, where it is exact, tells.
+/// A crash between the writing of a new lease and of the new count leaves a file that is too long
+/// by up to one lease, and so a share that seems too long. The legacy length, where it is exact,
+/// tells.
 fn without_torn_lease(share_len: u64, legacy_len: u32) -> u64 {
     let exact = u64::from(legacy_len);
     let excess = share_len.wrapping_sub(exact);

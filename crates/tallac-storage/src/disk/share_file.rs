@@ -47,7 +47,8 @@ impl ShareFile {
     /// Opens a share file to read it. A symbolic link is not followed.
     ///
     /// # Errors
-    /// [`ShareFileError::Container`] for what is no immutable container, and whatever the system says.
+    /// [`ShareFileError::Container`] for what is no immutable container, and whatever the system
+    /// says.
     pub fn open(path: &Path) -> Result<Self, ShareFileError> {
         Self::open_with(path, false)
     }
@@ -147,8 +148,8 @@ impl ShareFile {
         Ok(())
     }
 
-    /// The lease is on the disk before the count says that it is there: a crash between the two leaves
-    /// the old container with a tail that [`Layout::parse`] recognises.
+    /// The lease is on the disk before the count says that it is there: a crash between the two
+    /// leaves the old container with a tail that [`Layout::parse`] recognises.
     fn add(&mut self, lease: &Lease) -> Result<(), ShareFileError> {
         let count =
             self.layout.lease_count_with_one_more().ok_or(ShareFileError::LeaseCountFull)?;
