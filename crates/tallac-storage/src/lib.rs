@@ -1,8 +1,8 @@
 //! A storage server on a disk: Tahoe-LAFS's directory layout and containers (specification
 //! sections 3.4 and 3.5), durable before anything is acknowledged.
 //!
-//! [`DiskServer`] is the server. [`container`] reads and makes the bytes around a share and knows no
-//! files; only [`disk`] touches share files.
+//! [`DiskServer`] is the server. [`container`] reads and makes the bytes around a share and knows
+//! no files; only [`disk`] touches share files.
 
 mod advisory;
 mod clock;

@@ -218,12 +218,17 @@ impl Shared {
         let lock = usize::from(storage_index.as_bytes()[0]) % LEASE_LOCK_COUNT;
         let _changing = self.lease_locks[lock].lock().expect("no holder of this lock panics");
         let now_s = self.now().as_secs();
+        let mut outcome = Ok(());
         for number in numbers {
             let key = ShareKey { storage_index, number: *number };
             let leased = self.disk.open_share_to_change(key).and_then(|mut share| {
                 share.add_or_renew_lease(lease, owner, now_s, self.disk.available())
             });
             match leased {
+                // Not passed over in silence: who thinks that a slot is leased may lose it.
+                Err(ShareFileError::Container(ContainerError::Mutable)) => {
+                    outcome = only_immutable(ShareKind::Mutable);
+                }
                 // Such a file can take no lease, and may not keep the others from theirs.
                 Err(ShareFileError::Container(error)) => {
                     tracing::warn!(si = %storage_index, share = %number, %error, "no lease added");
@@ -231,7 +236,7 @@ impl Shared {
                 other => other.map_err(share_error)?,
             }
         }
-        Ok(())
+        outcome
     }
 
     fn add_lease(

@@ -18,7 +18,8 @@ use crate::common::{
 };
 
 /// Made with `allmydata.storage.immutable.ShareFile` of Tahoe-LAFS 1.20.0: 21 bytes of share, one
-/// lease of an upload (secrets `r`*32 and `c`*32, renewed to 1700000001), one added (`R`, `C`, 1800000000).
+/// lease of an upload (secrets `r`*32 and `c`*32, renewed to 1700000001), one added (`R`, `C`,
+/// 1800000000).
 const TAHOE_SHARE: &[u8] = b"bytes of one share ..";
 const TAHOE_V1: &str = "0000000100000015000000026279746573206f66206f6e65207368617265202e2e\
     00000000727272727272727272727272727272727272727272727272727272727272727263636363636363636363\

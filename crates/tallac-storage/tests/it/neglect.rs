@@ -134,6 +134,8 @@ async fn mutable_slots_are_not_said_to_be_empty() {
     assert!(matches!(answer, Err(StorageError::BadRequest(_))), "{answer:?}");
     plant(dir.path(), 1, 0, b"Tahoe mutable container v1\n and so on");
     assert!(matches!(read(&server, 1, 0).await, Err(StorageError::NotFound)));
+    let answer = server.add_lease(index(1), crate::common::lease(2)).await;
+    assert!(matches!(answer, Err(StorageError::BadRequest(_))), "{answer:?}");
 }
 
 #[test]
