@@ -1,1 +1,9 @@
-//! Placeholder.
+//! Peers on the wire: the identities that nodes go by, and the storage protocol over HTTPS
+//! ("Great Black Swamp", GBS), both sides of it (specification sections 6.2 and 7).
+//!
+//! [`gbs::GbsClient`] is a [`tallac_core::storage::StorageServer`] somewhere else;
+//! [`gbs::GbsServer`] lets others reach anything that implements that trait.
+
+pub mod gbs;
+pub mod identity;
+mod transport;

@@ -1,0 +1,162 @@
+//! Connections to one server, kept while they are not in use.
+
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use http::{HeaderMap, HeaderValue, header};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use tallac_core::storage::StorageError;
+use tokio::net::TcpStream;
+
+use super::ClientLimits;
+use super::body::RequestBody;
+use crate::gbs::auth;
+use crate::identity::{self, Location, Nurl};
+use crate::transport;
+
+/// Bytes read or written at once, at most.
+const BUFFER_LEN: usize = 256 * 1024;
+
+/// Longest head of an answer.
+const HEAD_LEN_MAX: usize = 16 * 1024;
+
+/// One place where the server may be.
+struct Target {
+    location: Location,
+    tls: Arc<ClientConfig>,
+    authorization: HeaderValue,
+    host: HeaderValue,
+}
+
+pub(super) struct Pool {
+    targets: Vec<Target>,
+    /// Which target worked last.
+    preferred: AtomicUsize,
+    idle: Mutex<Vec<Connection>>,
+    limits: ClientLimits,
+}
+
+/// A connection that nobody else uses at the moment.
+pub(super) struct Connection {
+    pub(super) sender: SendRequest<RequestBody>,
+    /// Whether it has carried a request before, so that it may be stale.
+    pub(super) is_used: bool,
+    target: usize,
+}
+
+impl Pool {
+    pub(super) fn new<'a>(
+        nurls: impl Iterator<Item = &'a Nurl>,
+        limits: ClientLimits,
+    ) -> Result<Self, rustls::Error> {
+        let mut targets = Vec::new();
+        for nurl in nurls {
+            // One for each NURL, as sessions must never be resumed with another key.
+            let tls = Arc::new(identity::client_config(*nurl.spki_hash())?);
+            let authorization = auth::authorization(nurl.swissnum());
+            targets.extend(nurl.locations().iter().map(|location| {
+                Target {
+                    location: location.clone(),
+                    tls: tls.clone(),
+                    authorization: authorization.clone(),
+                    host: HeaderValue::try_from(location.to_string())
+                        .expect("a location can stand in a header"),
+                }
+            }));
+        }
+        Ok(Self { targets, preferred: AtomicUsize::new(0), idle: Mutex::default(), limits })
+    }
+
+    pub(super) fn locations(&self) -> Vec<&Location> {
+        self.targets.iter().map(|target| &target.location).collect()
+    }
+
+    pub(super) const fn limits(&self) -> &ClientLimits {
+        &self.limits
+    }
+
+    /// A connection that was kept and seems to work still, or a new one.
+    pub(super) async fn connection(&self) -> Result<Connection, StorageError> {
+        loop {
+            let Some(mut kept) = self.idle().pop() else { return self.connect().await };
+            if kept.sender.ready().await.is_ok() {
+                return Ok(kept);
+            }
+        }
+    }
+
+    /// A new connection, after one that was kept turned out to be stale: the others most likely
+    /// are as well.
+    pub(super) async fn fresh_connection(&self) -> Result<Connection, StorageError> {
+        let stale = std::mem::take(&mut *self.idle());
+        drop(stale);
+        self.connect().await
+    }
+
+    /// Keeps a connection for later. Its last answer must have been read to the end.
+    pub(super) fn keep(&self, mut connection: Connection) {
+        connection.is_used = true;
+        let mut idle = self.idle();
+        if idle.len() < self.limits.idle_connections_max && !connection.sender.is_closed() {
+            idle.push(connection);
+        }
+    }
+
+    /// Adds what every request to that server has.
+    pub(super) fn complete(&self, headers: &mut HeaderMap, connection: &Connection) {
+        let target = &self.targets[connection.target];
+        headers.insert(header::HOST, target.host.clone());
+        headers.insert(header::AUTHORIZATION, target.authorization.clone());
+    }
+
+    /// Connects to the first target that answers, beginning with the one that did last.
+    async fn connect(&self) -> Result<Connection, StorageError> {
+        let first = self.preferred.load(Ordering::Relaxed);
+        let mut failure = None;
+        for step in 0..self.targets.len() {
+            let index = (first + step) % self.targets.len();
+            match self.connect_to(index).await {
+                Ok(connection) => {
+                    self.preferred.store(index, Ordering::Relaxed);
+                    return Ok(connection);
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        Err(failure.unwrap_or_else(|| StorageError::Unreachable("it has no address".into())))
+    }
+
+    async fn connect_to(&self, index: usize) -> Result<Connection, StorageError> {
+        let target = &self.targets[index];
+        let limit = self.limits.connect_timeout;
+        match tokio::time::timeout(limit, open(target)).await {
+            Ok(Ok(sender)) => Ok(Connection { sender, is_used: false, target: index }),
+            Ok(Err(error)) => {
+                Err(StorageError::Unreachable(format!("{}: {error}", target.location)))
+            }
+            Err(_) => Err(StorageError::TimedOut { seconds: limit.as_secs() }),
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().expect("no holder of this lock panics")
+    }
+}
+
+async fn open(target: &Target) -> io::Result<SendRequest<RequestBody>> {
+    let tcp = TcpStream::connect((target.location.host(), target.location.port())).await?;
+    let tls = transport::connect(target.tls.clone(), tcp).await?;
+    let mut builder = http1::Builder::new();
+    builder.max_buf_size(BUFFER_LEN).max_header_size(HEAD_LEN_MAX);
+    let (sender, connection) =
+        builder.handshake(TokioIo::new(tls)).await.map_err(io::Error::other)?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a connection ended");
+        }
+    });
+    Ok(sender)
+}

@@ -1,0 +1,13 @@
+//! The CBOR bodies of section 7.3, one file an operation, with what either side writes and reads.
+//!
+//! Every decoder is strict: no unknown or repeated keys, nothing missing, nothing behind the end,
+//! and no more elements than the protocol allows, whatever length the bytes claim.
+
+pub(crate) mod allocate;
+mod cbor;
+pub(crate) mod corrupt;
+pub(crate) mod list;
+pub(crate) mod version;
+pub(crate) mod write;
+
+pub(crate) use cbor::MessageError;

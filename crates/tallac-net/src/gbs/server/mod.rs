@@ -1,0 +1,148 @@
+//! The server's side of GBS: lets clients reach any [`StorageServer`].
+
+mod body;
+mod connection;
+mod handlers;
+mod reply;
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use rustls::ServerConfig;
+use tallac_core::storage::StorageServer;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::auth;
+use crate::identity::{self, NodeCertificate, Swissnum};
+
+/// How long to wait after a connection could not be accepted: the usual reason is that this
+/// process has too many files open, and trying at once would only burn the processor.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a server puts up with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerLimits {
+    /// Connections at a time; more wait until one ends.
+    pub connections_max: usize,
+    /// How long a client may take for the TLS handshake.
+    pub handshake_timeout: Duration,
+    /// How long a client may take to send the head of a request, or leave a connection unused.
+    pub header_timeout: Duration,
+    /// How long a client may neither send nor take a byte in the middle of a request.
+    pub silence_timeout: Duration,
+    /// How long requests under way may go on after the server was told to stop.
+    pub drain_timeout: Duration,
+}
+
+impl Default for ServerLimits {
+    fn default() -> Self {
+        Self {
+            connections_max: 1000,
+            handshake_timeout: Duration::from_secs(30),
+            header_timeout: Duration::from_secs(60),
+            silence_timeout: Duration::from_secs(60),
+            drain_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Serves a [`StorageServer`] to whoever knows the swissnum.
+#[derive(Clone)]
+pub struct GbsServer {
+    state: Arc<State>,
+}
+
+/// What all connections share.
+struct State {
+    storage: Arc<dyn StorageServer>,
+    authorization: HeaderValue,
+    tls: Arc<ServerConfig>,
+    limits: ServerLimits,
+}
+
+impl fmt::Debug for GbsServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GbsServer").field("storage", &self.state.storage).finish_non_exhaustive()
+    }
+}
+
+impl GbsServer {
+    /// A server that proves to be the owner of `certificate` and answers those who know `swissnum`.
+    ///
+    /// # Errors
+    /// When the TLS library does not take the certificate.
+    pub fn new(
+        storage: Arc<dyn StorageServer>,
+        certificate: &NodeCertificate,
+        swissnum: &Swissnum,
+    ) -> Result<Self, rustls::Error> {
+        Self::with_limits(storage, certificate, swissnum, ServerLimits::default())
+    }
+
+    /// The same, with other limits.
+    ///
+    /// # Errors
+    /// When the TLS library does not take the certificate.
+    pub fn with_limits(
+        storage: Arc<dyn StorageServer>,
+        certificate: &NodeCertificate,
+        swissnum: &Swissnum,
+        limits: ServerLimits,
+    ) -> Result<Self, rustls::Error> {
+        let tls = Arc::new(identity::server_config(certificate.certified_key())?);
+        let authorization = auth::authorization(swissnum);
+        Ok(Self { state: Arc::new(State { storage, authorization, tls, limits }) })
+    }
+
+    /// Serves connections to `listener` until `shutdown` is ready. Then takes no more, lets
+    /// requests under way end, but for no longer than [`ServerLimits::drain_timeout`], and returns
+    /// once all connections are closed. Dropping the future closes them at once.
+    pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) {
+        let limits = &self.state.limits;
+        let slots = Arc::new(Semaphore::new(limits.connections_max));
+        let connections = TaskTracker::new();
+        let draining = CancellationToken::new();
+        let closing = CancellationToken::new();
+        let _close_if_dropped = closing.clone().drop_guard();
+        let accept = async {
+            loop {
+                let Ok(slot) = slots.clone().acquire_owned().await else { return };
+                let (tcp, peer) = match listener.accept().await {
+                    Ok(accepted) => accepted,
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot accept a connection");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                        continue;
+                    }
+                };
+                let state = self.state.clone();
+                let (draining, closing) = (draining.clone(), closing.clone());
+                connections.spawn(async move {
+                    let served = connection::serve(state, tcp, draining);
+                    if let Some(Err(error)) = closing.run_until_cancelled(served).await {
+                        tracing::debug!(%peer, %error, "a connection ended");
+                    }
+                    drop(slot);
+                });
+            }
+        };
+        tokio::select! {
+            () = accept => {}
+            () = shutdown => {}
+        }
+        drop(listener);
+        draining.cancel();
+        connections.close();
+        if tokio::time::timeout(limits.drain_timeout, connections.wait()).await.is_err() {
+            tracing::warn!(connections = connections.len(), "closing connections still in use");
+            closing.cancel();
+            connections.wait().await;
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! TLS on a TCP connection.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ServerConfig};
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+/// A TLS connection, whichever side we are.
+pub(crate) type TlsStream = tokio_rustls::TlsStream<TcpStream>;
+
+/// The name that servers are called by in the handshake, where one is needed and none is checked.
+const SERVER_NAME: &str = "storage.invalid";
+
+/// Does the server's side of a handshake.
+pub(crate) async fn accept(config: Arc<ServerConfig>, tcp: TcpStream) -> io::Result<TlsStream> {
+    tcp.set_nodelay(true)?;
+    Ok(TlsAcceptor::from(config).accept(tcp).await?.into())
+}
+
+/// Does the client's side of a handshake.
+pub(crate) async fn connect(config: Arc<ClientConfig>, tcp: TcpStream) -> io::Result<TlsStream> {
+    tcp.set_nodelay(true)?;
+    let name = ServerName::try_from(SERVER_NAME).expect("it is a valid name");
+    Ok(TlsConnector::from(config).connect(name, tcp).await?.into())
+}

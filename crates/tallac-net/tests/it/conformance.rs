@@ -1,0 +1,44 @@
+//! The conformance suite through client, TLS, server and a simulated storage server.
+
+use tallac_net::gbs::GbsClient;
+use tallac_testkit::conformance::{self, Profile};
+
+use crate::support::Served;
+
+#[tokio::test]
+async fn our_client_and_our_server_conform() {
+    let served = Served::start().await;
+    let client = GbsClient::new(&[served.nurl.clone()]).unwrap();
+    conformance::run(&client, Profile::Full).await;
+    assert_eq!(served.sim.upload_count(), served.sim.upload_count());
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn all_cases_can_run_at_once() {
+    let served = Served::start().await;
+    let client = GbsClient::new(&[served.nurl.clone()]).unwrap();
+    let cases = conformance::cases();
+    futures_util::future::join_all(cases.iter().map(|case| case.run(&client))).await;
+    served.stop().await;
+}
+
+/// Runs against the server at the NURL in `TALLAC_TEST_NURL`, such as a real Tahoe-LAFS node.
+#[tokio::test]
+#[ignore = "needs a server that runs already"]
+async fn a_server_elsewhere_conforms() {
+    let nurl = std::env::var("TALLAC_TEST_NURL").unwrap();
+    let client = GbsClient::new(&[nurl.parse().unwrap()]).unwrap();
+    let mut failed = Vec::new();
+    for case in conformance::cases() {
+        if !case.applies_to(Profile::Tahoe) {
+            continue;
+        }
+        let client = client.clone();
+        let run = tokio::spawn(async move { case.run(&client).await });
+        if run.await.is_err() {
+            failed.push(case.name());
+        }
+    }
+    assert_eq!(failed, Vec::<&str>::new());
+}

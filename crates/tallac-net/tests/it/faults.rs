@@ -1,0 +1,1 @@
+//! What goes wrong between client and server.

@@ -1,0 +1,7 @@
+//! Both sides of GBS over real sockets, and the identities they go by.
+
+mod conformance;
+mod faults;
+mod identity;
+mod statuses;
+mod support;
