@@ -56,7 +56,10 @@ impl Call<'_> {
         match (method, path) {
             (&Method::GET, Path::Version) => self.version().await,
             (&Method::GET, Path::Shares(kind, index)) => self.list(kind, index).await,
-            (&Method::GET, Path::Share(kind, index, share)) => self.read(kind, index, share).await,
+            (&Method::GET, Path::Share(kind, index, share)) => {
+                let read = self.read(kind, index, share).await;
+                Ok(read.unwrap_or_else(reply::refused_read))
+            }
             (&Method::POST, Path::Slot(index)) => self.allocate(index, body).await,
             (&Method::PATCH, Path::Share(ShareKind::Immutable, index, share)) => {
                 self.write(index, share, body).await

@@ -52,12 +52,24 @@ impl From<MessageError> for Refusal {
 }
 
 impl From<Refusal> for Response<ReplyBody> {
+    /// The sentence is sent with those statuses that do not say everything. With the others the
+    /// body is empty, as Tahoe-LAFS has it: its client does not read it, and a body that nobody
+    /// reads costs the connection.
     fn from(refusal: Refusal) -> Self {
+        let status = refusal.status;
+        if status != StatusCode::BAD_REQUEST && !status.is_server_error() {
+            return empty(status);
+        }
         let mut text = refusal.message.into_owned();
         text.push('\n');
         let body = ReplyBody::from(Bytes::from(text));
-        with_type(refusal.status, "text/plain; charset=utf-8", body)
+        with_type(status, "text/plain; charset=utf-8", body)
     }
+}
+
+/// The refusal of a read. Tahoe-LAFS's client looks at the media type before the status.
+pub(super) fn refused_read(refusal: Refusal) -> Response<ReplyBody> {
+    octets(refusal.status, ReplyBody::from(Bytes::new()))
 }
 
 /// An answer with no body.
