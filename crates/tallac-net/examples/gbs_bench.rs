@@ -309,10 +309,8 @@ impl Bench {
             }
             let rounds = 300;
             let mut client = GbsClient::new(&self.nurls[..1])?;
-            let limits = tallac_net::gbs::ClientLimits {
-                idle_connections_max: 0,
-                ..Default::default()
-            };
+            let limits =
+                tallac_net::gbs::ClientLimits { idle_connections_max: 0, ..Default::default() };
             let (before, start) = (self.cpu()?, Instant::now());
             for round in 0..rounds {
                 if is_new || round == 0 {

@@ -5,11 +5,15 @@ use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
+use tokio::io::BufReader;
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// A TLS connection, whichever side we are.
-pub(crate) type TlsStream = tokio_rustls::TlsStream<TcpStream>;
+pub(crate) type TlsStream = tokio_rustls::TlsStream<BufReader<TcpStream>>;
+
+/// Bytes read from a socket at once. The TLS library alone would read 4 KiB at a time.
+const READ_LEN: usize = 64 * 1024;
 
 /// The name that servers are called by in the handshake, where one is needed and none is checked.
 const SERVER_NAME: &str = "storage.invalid";
@@ -17,12 +21,15 @@ const SERVER_NAME: &str = "storage.invalid";
 /// Does the server's side of a handshake.
 pub(crate) async fn accept(config: Arc<ServerConfig>, tcp: TcpStream) -> io::Result<TlsStream> {
     tcp.set_nodelay(true)?;
-    Ok(TlsAcceptor::from(config).accept(tcp).await?.into())
+    Ok(TlsAcceptor::from(config).accept(BufReader::with_capacity(READ_LEN, tcp)).await?.into())
 }
 
 /// Does the client's side of a handshake.
 pub(crate) async fn connect(config: Arc<ClientConfig>, tcp: TcpStream) -> io::Result<TlsStream> {
     tcp.set_nodelay(true)?;
     let name = ServerName::try_from(SERVER_NAME).expect("it is a valid name");
-    Ok(TlsConnector::from(config).connect(name, tcp).await?.into())
+    Ok(TlsConnector::from(config)
+        .connect(name, BufReader::with_capacity(READ_LEN, tcp))
+        .await?
+        .into())
 }

@@ -3,5 +3,6 @@
 mod conformance;
 mod faults;
 mod identity;
+mod liars;
 mod statuses;
 mod support;
