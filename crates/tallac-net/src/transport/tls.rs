@@ -13,7 +13,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 pub(crate) type TlsStream = tokio_rustls::TlsStream<BufReader<TcpStream>>;
 
 /// Bytes read from a socket at once. The TLS library alone would read 4 KiB at a time.
-const READ_LEN: usize = 64 * 1024;
+const READ_LEN: usize = 128 * 1024;
 
 /// The name that servers are called by in the handshake, where one is needed and none is checked.
 const SERVER_NAME: &str = "storage.invalid";

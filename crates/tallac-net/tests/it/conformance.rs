@@ -8,16 +8,15 @@ use crate::support::Served;
 #[tokio::test]
 async fn our_client_and_our_server_conform() {
     let served = Served::start().await;
-    let client = GbsClient::new(&[served.nurl.clone()]).unwrap();
+    let client = GbsClient::new(std::slice::from_ref(&served.nurl)).unwrap();
     conformance::run(&client, Profile::Full).await;
-    assert_eq!(served.sim.upload_count(), served.sim.upload_count());
     served.stop().await;
 }
 
 #[tokio::test]
 async fn all_cases_can_run_at_once() {
     let served = Served::start().await;
-    let client = GbsClient::new(&[served.nurl.clone()]).unwrap();
+    let client = GbsClient::new(std::slice::from_ref(&served.nurl)).unwrap();
     let cases = conformance::cases();
     futures_util::future::join_all(cases.iter().map(|case| case.run(&client))).await;
     served.stop().await;

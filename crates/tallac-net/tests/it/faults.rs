@@ -13,7 +13,7 @@ use tallac_core::storage::{
 use tallac_net::gbs::{ClientLimits, GbsClient, GbsClientError, ServerLimits};
 use tallac_net::identity::{Location, Network, Nurl, SpkiHash, Swissnum};
 use tallac_testkit::{Fault, Operation};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{SI, Served};
@@ -23,12 +23,12 @@ const LEN: usize = 3_000_000;
 const SOON: Duration = Duration::from_millis(200);
 
 fn client(served: &Served) -> GbsClient {
-    GbsClient::new(&[served.nurl.clone()]).unwrap()
+    GbsClient::new(std::slice::from_ref(&served.nurl)).unwrap()
 }
 
 fn impatient_client(served: &Served) -> GbsClient {
     let limits = ClientLimits { silence_timeout: SOON, ..ClientLimits::default() };
-    GbsClient::with_limits(&[served.nurl.clone()], limits).unwrap()
+    GbsClient::with_limits(std::slice::from_ref(&served.nurl), limits).unwrap()
 }
 
 async fn allocate(client: &GbsClient, len: usize) {
@@ -309,4 +309,44 @@ async fn connections_beyond_the_limit_wait_their_turn() {
     for version in futures_util::future::join_all(versions).await {
         version.unwrap();
     }
+}
+
+#[tokio::test]
+async fn those_who_stop_in_the_middle_are_sent_away() {
+    let limits = ServerLimits { silence_timeout: SOON, ..ServerLimits::default() };
+    let served = Served::start_with(limits).await;
+    allocate(&client(&served), LEN).await;
+    let port = served.nurl.locations()[0].port();
+    let swissnum = data_encoding::BASE64.encode(served.nurl.swissnum().expose().as_bytes());
+    let head = |method: &str, share: u8, rest: &str| {
+        format!(
+            "{method} /storage/v1/immutable/{SI}/{share} HTTP/1.1\r\nhost: x\r\n\
+             authorization: Tahoe-LAFS {swissnum}\r\n{rest}\r\n"
+        )
+    };
+
+    let mut writer = crate::support::connect(port).await;
+    let secret = data_encoding::BASE64.encode(&[1; 20]);
+    let rest = format!(
+        "x-tahoe-authorization: upload-secret {secret}\r\n\
+         content-range: bytes 0-{}/*\r\ncontent-length: {LEN}\r\n",
+        LEN - 1
+    );
+    writer.write_all(head("PATCH", 0, &rest).as_bytes()).await.unwrap();
+    writer.write_all(b"some").await.unwrap();
+    let mut answer = Vec::new();
+    let _ = writer.read_to_end(&mut answer).await;
+    assert!(answer.starts_with(b"HTTP/1.1 504 "), "{}", answer.escape_ascii());
+
+    // More than all buffers between the two together.
+    served.sim.put_share(SI, ShareNumber::new(1), vec![0; 64_000_000].into());
+    let mut reader = crate::support::connect(port).await;
+    reader.write_all(head("GET", 1, "").as_bytes()).await.unwrap();
+    let start = std::time::Instant::now();
+    while served.sim.bytes_read() == 0 {
+        tokio::task::yield_now().await;
+    }
+    served.stop().await;
+    assert!(start.elapsed() < ServerLimits::default().drain_timeout);
+    drop(reader);
 }

@@ -1,5 +1,7 @@
 //! Both sides of GBS over real sockets, and the identities they go by.
 
+#![expect(clippy::unwrap_used, reason = "what fails in a test should end it, helpers included")]
+
 mod conformance;
 mod faults;
 mod identity;

@@ -17,8 +17,8 @@ use crate::gbs::auth;
 use crate::identity::{self, Location, Nurl};
 use crate::transport;
 
-/// Bytes read or written at once, at most.
-const BUFFER_LEN: usize = 256 * 1024;
+/// Bytes of a body that are held on their way, at most. More is no faster.
+const BUFFER_LEN: usize = 128 * 1024;
 
 /// Longest head of an answer.
 const HEAD_LEN_MAX: usize = 16 * 1024;
@@ -82,7 +82,8 @@ impl Pool {
     pub(super) async fn connection(&self) -> Result<Connection, StorageError> {
         loop {
             let Some(mut kept) = self.idle().pop() else { return self.connect().await };
-            if kept.sender.ready().await.is_ok() {
+            let ready = kept.sender.ready();
+            if let Ok(Ok(())) = tokio::time::timeout(self.limits.connect_timeout, ready).await {
                 return Ok(kept);
             }
         }

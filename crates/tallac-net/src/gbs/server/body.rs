@@ -40,7 +40,7 @@ pub(super) async fn read_message(
     let too_large =
         || Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, format!("at most {len_max} bytes"));
     if body.size_hint().lower() > len_max as u64 {
-        discard(body);
+        discard(body, silence);
         return Err(too_large());
     }
     let mut message = BytesMut::new();
@@ -54,7 +54,7 @@ pub(super) async fn read_message(
         };
         let Ok(piece) = frame.into_data() else { continue };
         if message.len() + piece.len() > len_max {
-            discard(body);
+            discard(body, silence);
             return Err(too_large());
         }
         message.extend_from_slice(&piece);
@@ -63,13 +63,13 @@ pub(super) async fn read_message(
 
 /// Reads and forgets the rest of a body in the background. A client that is still sending would
 /// otherwise find its connection reset, and never see why.
-pub(super) fn discard(mut body: Incoming) {
+pub(super) fn discard(mut body: Incoming, silence: Duration) {
     if body.is_end_stream() {
         return;
     }
     let read = async move {
         let mut left = UNWANTED_LEN_MAX;
-        while let Some(Ok(frame)) = body.frame().await {
+        while let Ok(Some(Ok(frame))) = tokio::time::timeout(silence, body.frame()).await {
             let len = frame.data_ref().map_or(0, Bytes::len) as u64;
             let Some(rest) = left.checked_sub(len) else { return };
             left = rest;

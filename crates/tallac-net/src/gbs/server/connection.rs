@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 use super::{State, handlers};
 use crate::transport::{self, WriteStall};
 
-/// Bytes read or written at once, at most.
-const BUFFER_LEN: usize = 256 * 1024;
+/// Bytes of a body that are held on their way, at most. More is no faster.
+const BUFFER_LEN: usize = 128 * 1024;
 
 /// Longest head of a request; ours and Tahoe-LAFS's have less than 1 KiB.
 const HEAD_LEN_MAX: usize = 16 * 1024;

@@ -38,7 +38,7 @@ pub(super) async fn answer(state: &State, request: Request<Incoming>) -> Respons
         method => method,
     };
     let Some(path) = Path::parse(parts.uri.path()) else {
-        body::discard(body);
+        body::discard(body, state.limits.silence_timeout);
         return Refusal::new(StatusCode::NOT_FOUND, "no such path").into();
     };
     let call = Call { state, headers: &parts.headers };
@@ -70,7 +70,7 @@ impl Call<'_> {
                 self.advise_corrupt((kind, index, share), body).await
             }
             _ => {
-                body::discard(body);
+                self.discard(body);
                 let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "not with this method");
                 let mut response = Response::from(refusal);
                 let methods = HeaderValue::from_static(path.methods());
@@ -92,6 +92,10 @@ impl Call<'_> {
             Some(best) if best.eq_ignore_ascii_case(CBOR) => Ok(()),
             _ => Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, "there is only application/cbor")),
         }
+    }
+
+    fn discard(&self, body: Incoming) {
+        body::discard(body, self.state.limits.silence_timeout);
     }
 
     async fn message(&self, body: Incoming, len_max: usize) -> Result<Bytes, Refusal> {
@@ -129,7 +133,7 @@ impl Call<'_> {
         let request = match self.write_request(index, share, &body) {
             Ok(request) => request,
             Err(refusal) => {
-                body::discard(body);
+                self.discard(body);
                 return Err(refusal);
             }
         };
@@ -139,7 +143,7 @@ impl Call<'_> {
         let written = self.state.storage.write(request.with_data(Box::pin(data))).await;
         let progress = written.inspect_err(|_| {
             if let Ok(rest) = unread.try_recv() {
-                body::discard(rest);
+                self.discard(rest);
             }
         })?;
         let status = match progress.is_complete() {

@@ -31,7 +31,12 @@ impl From<StorageError> for Refusal {
     fn from(error: StorageError) -> Self {
         let status = status::of_error(&error);
         if status.is_server_error() {
-            tracing::warn!(%error, "a storage operation failed");
+            match error {
+                StorageError::Unreachable(_) | StorageError::TimedOut { .. } => {
+                    tracing::debug!(%error, "a client broke off");
+                }
+                _ => tracing::warn!(%error, "a storage operation failed"),
+            }
             // What is wrong with this machine is for its operator, not for the client.
             return Self::new(status, status.canonical_reason().unwrap_or_default());
         }
