@@ -8,3 +8,4 @@ mod identity;
 mod liars;
 mod statuses;
 mod support;
+mod tls;
