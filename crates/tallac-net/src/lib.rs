@@ -4,6 +4,8 @@
 //! [`gbs::GbsClient`] is a [`tallac_core::storage::StorageServer`] somewhere else;
 //! [`gbs::GbsServer`] lets others reach anything that implements that trait.
 
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod gbs;
 pub mod identity;
 mod transport;

@@ -20,3 +20,25 @@ const CBOR: &str = "application/cbor";
 
 /// The media type of share data.
 const OCTETS: &str = "application/octet-stream";
+
+/// For fuzz targets: see [`crate::fuzzing`].
+pub(crate) fn parse_as_every_message(bytes: &[u8]) {
+    let _ = messages::allocate::Request::decode(bytes);
+    let _ = messages::allocate::decode_answer(bytes);
+    let _ = messages::corrupt::decode_request(bytes);
+    let _ = messages::list::decode_answer(bytes);
+    let _ = messages::version::decode_answer(bytes);
+    let _ = messages::write::decode_answer(bytes);
+}
+
+/// For fuzz targets: see [`crate::fuzzing`].
+pub(crate) fn parse_as_every_header(text: &str) {
+    let _ = path::Path::parse(text);
+    let _ = range::parse_range(text);
+    let _ = range::parse_content_range(text);
+    if let Ok(value) = http::HeaderValue::from_str(text) {
+        let mut headers = http::HeaderMap::new();
+        headers.insert(auth::SECRETS, value);
+        let _ = auth::Secrets::parse(&headers);
+    }
+}

@@ -1,0 +1,27 @@
+//! The parsers of what peers send, in one place for fuzz targets. Not part of the interface.
+
+use crate::gbs;
+use crate::identity::{Furl, Location, NodeCertificate, Nurl, SpkiHash, Swissnum};
+
+/// Reads `bytes` as each CBOR message of GBS.
+pub fn messages(bytes: &[u8]) {
+    gbs::parse_as_every_message(bytes);
+}
+
+/// Reads `text` as each address, header and path.
+pub fn texts(text: &str) {
+    let _ = text.parse::<Nurl>();
+    let _ = text.parse::<Furl>();
+    let _ = text.parse::<Location>();
+    let _ = text.parse::<SpkiHash>();
+    let _ = Swissnum::from_text(text);
+    gbs::parse_as_every_header(text);
+}
+
+/// Reads `bytes` as a certificate, bare and in a PEM file.
+pub fn certificates(bytes: &[u8]) {
+    let _ = SpkiHash::of_certificate(bytes);
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let _ = NodeCertificate::from_pem(text);
+    }
+}
