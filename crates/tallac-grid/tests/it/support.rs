@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tallac_core::ids::{ServerId, ShareNumber, StorageIndex, TubId};
-use tallac_core::immutable::Encoding;
+use tallac_core::immutable::{Encoding, SEGMENT_SIZE_DEFAULT};
 use tallac_core::secrets::{ConvergenceSecret, LeaseSecret};
 use tallac_grid::download::DownloadError;
 use tallac_grid::grid::{Grid, GridConfig};
@@ -27,7 +27,22 @@ impl TestGrid {
     }
 
     /// These servers, some of which may not answer.
-    pub(crate) async fn of(sims: Vec<Arc<SimServer>>, (k, happy, n): (u64, usize, u64)) -> Self {
+    pub(crate) async fn of(sims: Vec<Arc<SimServer>>, encoding: (u64, usize, u64)) -> Self {
+        // Many segments in little time.
+        Self::with_segments(sims, encoding, 1000).await
+    }
+
+    /// Servers that get files with segments of the size that most files have.
+    pub(crate) async fn with_usual_segments(count: usize, encoding: (u64, usize, u64)) -> Self {
+        let sims = (0..count).map(|i| Arc::new(SimServer::new(format!("sim{i}"))));
+        Self::with_segments(sims.collect(), encoding, SEGMENT_SIZE_DEFAULT).await
+    }
+
+    async fn with_segments(
+        sims: Vec<Arc<SimServer>>,
+        (k, happy, n): (u64, usize, u64),
+        segment_size_max: u64,
+    ) -> Self {
         let servers: Vec<_> = sims
             .iter()
             .enumerate()
@@ -53,8 +68,7 @@ impl TestGrid {
         .unwrap();
         config.encoding = Encoding::new(k, n).unwrap();
         config.happy = happy;
-        // Many segments in little time.
-        config.segment_size_max = 1000;
+        config.segment_size_max = segment_size_max;
         Self { sims, grid: Grid::new(config, ServerList::new(servers)) }
     }
 
@@ -64,6 +78,11 @@ impl TestGrid {
 
     pub(crate) async fn get(&self, cap: &ImmutableCap) -> Result<Bytes, DownloadError> {
         self.grid.downloader().download_to_memory(cap, u64::MAX).await
+    }
+
+    /// Bytes of shares that all servers have handed out until now.
+    pub(crate) fn bytes_read(&self) -> u64 {
+        self.sims.iter().map(|sim| sim.bytes_read()).sum()
     }
 
     /// Which server has which share of a file.

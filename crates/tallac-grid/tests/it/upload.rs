@@ -98,9 +98,14 @@ async fn one_failure_too_many_is_unhappy_and_leaves_nothing() {
     for sim in &grid.sims[..4] {
         sim.fault_after_written(3000, unreachable());
     }
-    let error = grid.put(&file(50_000)).await.unwrap_err();
+    // Large enough to notice it before anyone has a whole share.
+    let error = grid.put(&file(1_000_000)).await.unwrap_err();
     assert!(matches!(error, UploadError::Unhappy(_)), "{error}");
     assert!(error.to_string().contains("shares could be placed on only 6 server(s)"), "{error}");
+    let given_up = |sim: &SimServer| sim.call_count(Operation::Abort) > 0;
+    while grid.sims.iter().filter(|sim| given_up(sim)).count() < 10 {
+        tokio::task::yield_now().await;
+    }
     assert!(grid.sims.iter().all(|sim| sim.shares().is_empty()));
 }
 
@@ -108,7 +113,10 @@ async fn one_failure_too_many_is_unhappy_and_leaves_nothing() {
 async fn too_few_servers_are_told_in_tahoes_words() {
     let grid = TestGrid::new(5, DEFAULTS).await;
     let error = grid.put(&file(5000)).await.unwrap_err().to_string();
-    assert!(error.contains("shares could be placed on only 5 server(s) such that any 3"), "{error}");
+    assert!(
+        error.contains("shares could be placed on only 5 server(s) such that any 3"),
+        "{error}"
+    );
     let empty = TestGrid::new(0, DEFAULTS).await;
     let error = empty.put(&file(5000)).await.unwrap_err().to_string();
     assert!(error.contains("client gave us zero servers"), "{error}");
