@@ -155,17 +155,31 @@ fn client_secret(lease_secret: &[u8], value: Tag) -> Hash {
     sha256d(&[&netstring::netstring(lease_secret), text])
 }
 
+/// The secrets that a renewal secret comes from: the client's own, then the file's.
+#[must_use]
+pub fn renew_secret_origins(secret: &LeaseSecret, si: &StorageIndex) -> [Hash; 2] {
+    let client = client_secret(secret.expose(), CLIENT_RENEWAL);
+    [client, FILE_RENEWAL.pair(&client, si.as_bytes())]
+}
+
+/// The secrets that a cancel secret comes from: the client's own, then the file's.
+#[must_use]
+pub fn cancel_secret_origins(secret: &LeaseSecret, si: &StorageIndex) -> [Hash; 2] {
+    let client = client_secret(secret.expose(), CLIENT_CANCEL);
+    [client, FILE_CANCEL.pair(&client, si.as_bytes())]
+}
+
 /// Renewal secret of a client's lease on a file's shares on one server (section 2.5).
 #[must_use]
 pub fn renew_secret(secret: &LeaseSecret, si: &StorageIndex, server: &TubId) -> RenewSecret {
-    let file = FILE_RENEWAL.pair(&client_secret(secret.expose(), CLIENT_RENEWAL), si.as_bytes());
+    let [_, file] = renew_secret_origins(secret, si);
     RenewSecret::new(BUCKET_RENEWAL.pair(&file, server.as_bytes()))
 }
 
 /// Cancel secret of a client's lease on a file's shares on one server (section 2.5).
 #[must_use]
 pub fn cancel_secret(secret: &LeaseSecret, si: &StorageIndex, server: &TubId) -> CancelSecret {
-    let file = FILE_CANCEL.pair(&client_secret(secret.expose(), CLIENT_CANCEL), si.as_bytes());
+    let [_, file] = cancel_secret_origins(secret, si);
     CancelSecret::new(BUCKET_CANCEL.pair(&file, server.as_bytes()))
 }
 

@@ -126,6 +126,14 @@ impl Ueb {
         Ok(ueb)
     }
 
+    /// All fields by name, as they stand there, known or not: to be looked at, not believed.
+    ///
+    /// # Errors
+    /// [`UebError::Malformed`] when the bytes are no UEB.
+    pub fn fields(bytes: &[u8]) -> Result<BTreeMap<&str, &[u8]>, UebError> {
+        Ok(Fields::parse(bytes)?.0)
+    }
+
     /// What stands there twice must agree.
     fn check_redundant(&self, fields: &Fields<'_>) -> Result<(), UebError> {
         let geometry = &self.geometry;

@@ -1,0 +1,78 @@
+//! `run`: runs a node until it is told to stop (section 9.3).
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use tokio::io::AsyncReadExt;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Globals, say};
+use crate::config::{NodeConfig, NodeKind};
+use crate::node::Node;
+
+/// Run a node until Ctrl-C.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Node directory, instead of the one of --node-directory
+    nodedir: Option<PathBuf>,
+    /// The same
+    #[arg(short = 'C', long, value_name = "NODEDIR", conflicts_with = "nodedir")]
+    basedir: Option<PathBuf>,
+    /// Go on when standard input is closed
+    #[arg(long)]
+    allow_stdin_close: bool,
+}
+
+/// Runs the command.
+pub(crate) async fn run(args: RunArgs, globals: &Globals) -> Result<ExitCode> {
+    let directory = args.nodedir.or(args.basedir);
+    let directory = directory.unwrap_or_else(|| globals.node_directory.clone());
+    let config = NodeConfig::load(&directory)?;
+    match config.directory.kind() {
+        Some(NodeKind::Client) => {}
+        Some(NodeKind::Introducer) => {
+            bail!("{} is an introducer, which this version cannot run yet", directory.display())
+        }
+        None => bail!(
+            "{} is no node directory: there is no tahoe-client.tac in it. Make one with \
+             'tallac create-node' or 'tallac create-client'.",
+            directory.display()
+        ),
+    }
+    say::line(globals, &format!("running node in '{}'", directory.display()));
+    let node = Node::start(config).await?;
+    if let Some(url) = node.web_url() {
+        say::line(globals, &format!("web API at {url}"));
+    }
+    say::line(globals, "client running");
+    let failure = tokio::select! {
+        reason = node.failed() => Some(reason),
+        result = stop_asked_for() => { result?; None }
+        () = stdin_closed(), if !args.allow_stdin_close => None,
+    };
+    node.stop().await;
+    match failure {
+        Some(reason) => bail!("the node stopped: {reason}"),
+        None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Waits for Ctrl-C, or for somebody to end the process in an orderly way.
+pub(super) async fn stop_asked_for() -> Result<()> {
+    let (mut interrupt, mut terminate) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+/// Waits until standard input ends: whoever started the node is gone.
+async fn stdin_closed() {
+    let mut ignored = [0; 256];
+    let mut stdin = tokio::io::stdin();
+    while matches!(stdin.read(&mut ignored).await, Ok(1..)) {}
+}

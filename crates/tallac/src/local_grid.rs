@@ -1,0 +1,189 @@
+//! A grid on this machine: ordinary node directories side by side, wired through
+//! `private/servers.yaml`, all run in one process.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use futures_util::future;
+
+use tallac_net::identity::{Location, Nurl};
+
+use crate::config::{NodeConfig, servers_yaml};
+use crate::create::{self, NewNode};
+use crate::node::{Node, listen};
+use crate::node_files::{self, NodeIdentity};
+
+/// Name of the gateway's node directory.
+const GATEWAY: &str = "gateway";
+
+/// What the names of storage servers' node directories begin with.
+const STORAGE: &str = "storage";
+
+/// Most servers of a grid on one machine.
+const SERVERS_MAX: u16 = 200;
+
+/// How many servers, and how the gateway codes files.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GridShape {
+    pub(crate) servers: u16,
+    pub(crate) needed: u16,
+    pub(crate) happy: u16,
+    pub(crate) total: u16,
+}
+
+/// The node directories of a new grid.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) gateway: PathBuf,
+    pub(crate) storage: Vec<PathBuf>,
+    /// Where the gateway's web API will be.
+    pub(crate) url: String,
+}
+
+/// A grid whose nodes all run in this process.
+#[derive(Debug)]
+pub(crate) struct LocalGrid {
+    gateway: Node,
+    /// By name; `None` once stopped.
+    storage: Vec<(String, Option<Node>)>,
+}
+
+impl LocalGrid {
+    /// Starts all nodes below a directory: the storage servers, then the gateway.
+    ///
+    /// # Errors
+    /// When one of them does not start; then none runs.
+    pub(crate) async fn start(dir: &Path) -> Result<Self> {
+        let names = storage_names(dir)?;
+        let starts = names.iter().map(|name| start_node(dir, name));
+        let nodes = future::try_join_all(starts).await?;
+        let gateway = start_node(dir, GATEWAY).await?;
+        let storage = names.into_iter().zip(nodes.into_iter().map(Some)).collect();
+        Ok(Self { gateway, storage })
+    }
+
+    /// The node that serves users.
+    pub(crate) const fn gateway(&self) -> &Node {
+        &self.gateway
+    }
+
+    /// Stops the first `count` storage servers that still run; gives their names.
+    pub(crate) async fn stop_storage(&mut self, count: usize) -> Vec<String> {
+        let running = self.storage.iter_mut().filter(|(_, node)| node.is_some()).take(count);
+        let stopping = running.filter_map(|(name, node)| Some((name.clone(), node.take()?)));
+        future::join_all(stopping.map(|(name, node)| async {
+            node.stop().await;
+            name
+        }))
+        .await
+    }
+
+    /// Waits until a node can no longer do its work; gives its name and the reason.
+    pub(crate) async fn failed(&self) -> String {
+        let nodes = self.storage.iter().filter_map(|(name, node)| Some((&**name, node.as_ref()?)));
+        let nodes = nodes.chain([(GATEWAY, &self.gateway)]);
+        let failures = nodes.map(|(name, node)| {
+            Box::pin(async move { format!("{name}: {}", node.failed().await) })
+        });
+        future::select_all(failures).await.0
+    }
+
+    /// Stops the gateway, then the storage servers.
+    pub(crate) async fn stop(self) {
+        self.gateway.stop().await;
+        let running = self.storage.into_iter().filter_map(|(_, node)| node);
+        future::join_all(running.map(Node::stop)).await;
+    }
+}
+
+async fn start_node(dir: &Path, name: &str) -> Result<Node> {
+    let config = NodeConfig::load(&dir.join(name))?;
+    Node::start(config).await.with_context(|| format!("{name} did not start"))
+}
+
+/// The storage servers' node directories in a grid's, in order.
+fn storage_names(dir: &Path) -> Result<Vec<String>> {
+    if !dir.join(GATEWAY).join("tahoe.cfg").exists() {
+        bail!("{} holds no grid; make one with 'tallac grid create'", dir.display());
+    }
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.starts_with(STORAGE) && dir.join(&name).join("tahoe.cfg").exists() {
+            names.push(name);
+        }
+    }
+    names.sort();
+    ensure!(!names.is_empty(), "there are no storage servers in {}", dir.display());
+    Ok(names)
+}
+
+/// Makes the node directories of a grid: `storage01` and so on, and `gateway`.
+///
+/// # Errors
+/// When the directory is not empty, there are too many servers, or a file cannot be written.
+pub(crate) async fn create(dir: &Path, shape: GridShape) -> Result<Made> {
+    ensure!(
+        (1..=SERVERS_MAX).contains(&shape.servers),
+        "a grid on one machine has 1 to {SERVERS_MAX} storage servers, not {}",
+        shape.servers
+    );
+    let GridShape { needed, happy, total, .. } = shape;
+    ensure!(
+        needed >= 1 && needed <= happy && happy <= total && total <= 256,
+        "1 <= needed <= happy <= total <= 256 must hold; this is {needed}, {happy}, {total}"
+    );
+    ensure!(create::is_vacant(dir)?, "{} is not empty; choose another directory", dir.display());
+    let mut ports = listen::free_ports(usize::from(shape.servers) + 1)?.into_iter();
+    let web_port = ports.next().context("no port for the gateway")?;
+    let makes = ports.zip(1..).map(|(port, number)| {
+        let path = dir.join(format!("{STORAGE}{number:02}"));
+        tokio::task::spawn_blocking(move || make_storage(&path, port))
+    });
+    let mut entries = Vec::new();
+    let mut storage = Vec::new();
+    for made in future::try_join_all(makes).await? {
+        let (path, entry) = made?;
+        storage.push(path);
+        entries.push(entry);
+    }
+    let gateway = dir.join(GATEWAY);
+    let node = NewNode {
+        nickname: Some(GATEWAY.to_owned()),
+        web_port: format!("tcp:{web_port}:interface=127.0.0.1"),
+        needed,
+        happy,
+        total,
+        ..NewNode::default()
+    };
+    let directory = create::create(&gateway, &node)?;
+    node_files::write(&directory.private("servers.yaml"), &servers_yaml::print(&entries), 0o600)?;
+    Ok(Made { gateway, storage, url: format!("http://127.0.0.1:{web_port}/") })
+}
+
+/// Makes one storage server, with its identity, so that the gateway can be told of it.
+fn make_storage(path: &Path, port: u16) -> Result<(PathBuf, servers_yaml::Entry)> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let node = NewNode {
+        nickname: Some(name.clone()),
+        web_port: String::new(),
+        tub: Some((format!("tcp:{port}:interface=127.0.0.1"), format!("tcp:127.0.0.1:{port}"))),
+        storage: true,
+        // All servers of a local grid share one disk: a reserve for each would only get in the way.
+        reserved_space: "0",
+        ..NewNode::default()
+    };
+    let directory = create::create(path, &node)?;
+    let identity = NodeIdentity::load_or_create(&directory)?;
+    let certificate = &identity.certificate;
+    let location = Location::new("127.0.0.1", port)?;
+    let furl = node_files::storage_furl(&directory, certificate, &[location])?;
+    let entry = servers_yaml::Entry {
+        server_id: identity.server_id.as_str().to_owned(),
+        nickname: name,
+        furl: furl.expose_text(),
+        nurls: furl.nurls(certificate.spki_hash()).iter().map(Nurl::expose_text).collect(),
+        permutation_seed: identity.permutation_seed,
+    };
+    Ok((path.to_owned(), entry))
+}

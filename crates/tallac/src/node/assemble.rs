@@ -1,0 +1,215 @@
+//! A node, put together from its configuration: read from top to bottom, this is what a node is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tallac_core::announcement::StorageAnnouncement;
+use tallac_core::immutable::Encoding;
+use tallac_core::storage::StorageServer;
+use tallac_gateway::wapi::{WebApi, WebConfig};
+use tallac_grid::grid::{Grid, GridConfig};
+use tallac_grid::servers::{GridServer, ServerInfo, ServerList};
+use tallac_net::gbs::{GbsClient, GbsServer};
+use tallac_net::identity::{Location, Nurl};
+use tallac_storage::{Config as DiskConfig, DiskServer};
+
+use super::listen::{self, Listener};
+use super::service::{OnFailure, Service, Tree};
+use crate::config::{
+    ClientConfig, ListenAt, NodeConfig, NodeDirectory, StorageConfig, Tub, TubLocation,
+    servers_yaml,
+};
+use crate::node_files::{self, NodeIdentity, NodeSecrets};
+
+/// How often a storage server looks for uploads that nobody goes on with.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(300);
+
+/// The parts of a node, all of them running.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) tree: Tree,
+    pub(super) grid: Grid,
+    /// Where the web API is, if there is one.
+    pub(super) web_url: Option<String>,
+}
+
+/// Starts every part of a node.
+///
+/// # Errors
+/// What is wrong with the configuration, the node directory or the machine, and what to do.
+pub(super) async fn assemble(config: NodeConfig) -> Result<Parts> {
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let directory = config.directory.clone();
+    let (identity, secrets) = tokio::task::spawn_blocking(move || {
+        let identity = NodeIdentity::load_or_create(&directory)?;
+        let secrets = NodeSecrets::load_or_create(&directory)?;
+        node_files::renew_api_auth_token(&directory)?;
+        anyhow::Ok((identity, secrets))
+    })
+    .await??;
+    let mut tree = Tree::new();
+    if let Some(storage) = &config.storage {
+        start_storage(&mut tree, &config, storage, &identity).await?;
+    }
+    let grid = start_grid(&mut tree, &config, &secrets)?;
+    let web_url = match &config.web_port {
+        Some(at) => Some(start_web(&mut tree, &config, at, &grid)?),
+        None => None,
+    };
+    Ok(Parts { tree, grid, web_url })
+}
+
+/// The storage server on this machine's disk, and its ports.
+async fn start_storage(
+    tree: &mut Tree,
+    config: &NodeConfig,
+    storage: &StorageConfig,
+    identity: &NodeIdentity,
+) -> Result<()> {
+    let mut disk = DiskConfig::new(&storage.dir);
+    disk.reserved_space = storage.reserved_space;
+    disk.readonly = storage.readonly;
+    let server = tokio::task::spawn_blocking(move || DiskServer::open(disk)).await??;
+    let listeners = tub_listeners(config)?;
+    let locations = tub_locations(config, &listeners)?;
+    let furl = node_files::storage_furl(&config.directory, &identity.certificate, &locations)?;
+    let shared: Arc<dyn StorageServer> = Arc::new(server.clone());
+    let gbs = GbsServer::new(shared, &identity.certificate, furl.name())
+        .context("the certificate in private/node.pem cannot be used for TLS")?;
+
+    tree.start(Service::new("storage sweep", OnFailure::Restart, move |stop| {
+        let server = server.clone();
+        async move {
+            let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
+            while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+                server.drop_idle_uploads().await?;
+            }
+            Ok(())
+        }
+    }));
+    for listener in listeners {
+        let name = format!("storage port {}", listener.port()?);
+        let gbs = gbs.clone();
+        tree.start(Service::new(name, OnFailure::Restart, move |stop| {
+            let (gbs, listener) = (gbs.clone(), listener.handle());
+            async move {
+                gbs.serve(listener?, stop.cancelled_owned()).await;
+                Ok(())
+            }
+        }));
+    }
+    Ok(())
+}
+
+/// The sockets of `tub.port`. A port that was left open is chosen once, and kept in `client.port`.
+fn tub_listeners(config: &NodeConfig) -> Result<Vec<Listener>> {
+    let ports = match &config.tub {
+        Tub::Disabled => bail!(
+            "storage is enabled, but tub is not listening ('tub.port=' is empty or disabled). Set \
+             tub.port and tub.location in [node], or enabled = false in [storage]"
+        ),
+        Tub::Listening { ports, .. } => ports,
+    };
+    if !ports.is_empty() {
+        return ports.iter().map(|at| Listener::bind(at, "[node] tub.port")).collect();
+    }
+    let saved = node_files::saved_port(&config.directory)?;
+    let at = ListenAt { host: "0.0.0.0".to_owned(), port: saved.unwrap_or(0) };
+    let listener = Listener::bind(&at, "client.port in the node directory")?;
+    if saved.is_none() {
+        node_files::save_port(&config.directory, listener.port()?)?;
+    }
+    Ok(vec![listener])
+}
+
+/// Where others find the sockets.
+fn tub_locations(config: &NodeConfig, listeners: &[Listener]) -> Result<Vec<Location>> {
+    match &config.tub {
+        Tub::Listening { location: TubLocation::Hints(hints), .. } => hints
+            .iter()
+            .filter_map(|hint| hint.strip_prefix("tcp:"))
+            .map(|hint| hint.parse().with_context(|| format!("tub.location has '{hint}'")))
+            .collect(),
+        Tub::Listening { location: TubLocation::Auto, .. } => {
+            let port = listeners.first().context("tub.port names no port")?.port()?;
+            let addresses = listen::local_addresses();
+            addresses.iter().map(|ip| Ok(Location::new(&ip.to_string(), port)?)).collect()
+        }
+        Tub::Disabled => Ok(Vec::new()),
+    }
+}
+
+/// The client of the grid's servers.
+fn start_grid(tree: &mut Tree, config: &NodeConfig, secrets: &NodeSecrets) -> Result<Grid> {
+    let servers = static_servers(&config.directory)?;
+    let mut grid_config =
+        GridConfig::new(secrets.lease_secret.clone(), secrets.convergence.clone())?;
+    let ClientConfig { needed, total, happy, segment_size_max, .. } = config.client;
+    grid_config.encoding = Encoding::new(needed.into(), total.into())?;
+    grid_config.happy = happy.into();
+    grid_config.segment_size_max = segment_size_max;
+    let grid = Grid::new(grid_config, ServerList::new(servers));
+    let monitored = grid.clone();
+    tree.start(Service::new("grid monitor", OnFailure::Restart, move |stop| {
+        let grid = monitored.clone();
+        async move {
+            stop.run_until_cancelled(grid.servers().monitor()).await;
+            stop.cancelled().await;
+            Ok(())
+        }
+    }));
+    Ok(grid)
+}
+
+/// The servers of `private/servers.yaml`.
+fn static_servers(directory: &NodeDirectory) -> Result<Vec<Arc<GridServer>>> {
+    let mut servers = Vec::new();
+    for announcement in servers_yaml::load(directory)? {
+        if announcement.nurls().is_empty() {
+            tracing::warn!(
+                server = %announcement.server_id(),
+                "left out: it has no anonymous-storage-NURLs, and this version speaks no Foolscap"
+            );
+            continue;
+        }
+        servers.push(Arc::new(grid_server(&announcement)?));
+    }
+    Ok(servers)
+}
+
+/// A server of the grid, spoken to over HTTPS.
+fn grid_server(announcement: &StorageAnnouncement) -> Result<GridServer> {
+    let name = announcement.server_id();
+    let nurls: Result<Vec<Nurl>, _> = announcement.nurls().iter().map(|n| n.parse()).collect();
+    let nurls = nurls.with_context(|| format!("servers.yaml: a NURL of {name} is wrong"))?;
+    let client = GbsClient::new(&nurls).with_context(|| format!("servers.yaml: server {name}"))?;
+    let info = ServerInfo {
+        id: name.clone(),
+        nickname: announcement.nickname().to_owned(),
+        tub_id: *announcement.tub_id(),
+        permutation_seed: announcement.permutation_seed().to_vec(),
+    };
+    Ok(GridServer::new(info, Arc::new(client)))
+}
+
+/// The web API; gives its URL, which is left in `node.url`.
+fn start_web(tree: &mut Tree, config: &NodeConfig, at: &ListenAt, grid: &Grid) -> Result<String> {
+    let listener = Listener::bind(at, "[node] web.port")?;
+    let url = format!("http://127.0.0.1:{}/", listener.port()?);
+    std::fs::create_dir_all(&config.tempdir)
+        .with_context(|| format!("cannot make the tempdir {}", config.tempdir.display()))?;
+    let web = WebConfig::new(config.tempdir.clone(), config.nickname.clone());
+    let web = WebApi::new(grid.clone(), web);
+    node_files::write_node_url(&config.directory, &url)?;
+    tree.start(Service::new("web API", OnFailure::Restart, move |stop| {
+        let (web, listener) = (web.clone(), listener.handle());
+        async move {
+            web.serve(listener?, stop.cancelled_owned()).await;
+            Ok(())
+        }
+    }));
+    Ok(url)
+}

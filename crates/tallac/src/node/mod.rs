@@ -1,0 +1,54 @@
+//! A running node: its services, started in order, and stopped in the reverse order.
+
+mod assemble;
+pub(crate) mod listen;
+mod pidfile;
+mod service;
+
+use anyhow::Result;
+use tallac_grid::grid::Grid;
+
+use self::assemble::Parts;
+use self::pidfile::PidFile;
+use crate::config::NodeConfig;
+
+/// A node that runs in this process.
+#[derive(Debug)]
+pub(crate) struct Node {
+    parts: Parts,
+    /// Held until everything has stopped.
+    claim: PidFile,
+}
+
+impl Node {
+    /// Claims the node directory and starts everything that its configuration asks for.
+    ///
+    /// # Errors
+    /// What is wrong, and what to do; nothing of the node runs then.
+    pub(crate) async fn start(config: NodeConfig) -> Result<Self> {
+        let claim = PidFile::claim(config.directory.path())?;
+        let parts = assemble::assemble(config).await?;
+        Ok(Self { parts, claim })
+    }
+
+    /// The node's client of the grid.
+    pub(crate) const fn grid(&self) -> &Grid {
+        &self.parts.grid
+    }
+
+    /// Where its web API is, if it has one.
+    pub(crate) fn web_url(&self) -> Option<&str> {
+        self.parts.web_url.as_deref()
+    }
+
+    /// Waits until the node can no longer do its work; gives the reason.
+    pub(crate) async fn failed(&self) -> String {
+        self.parts.tree.failed().await
+    }
+
+    /// Stops everything, lets what is under way end, and gives the directory up.
+    pub(crate) async fn stop(self) {
+        self.parts.tree.stop().await;
+        drop(self.claim);
+    }
+}
