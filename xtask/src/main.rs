@@ -1,2 +1,82 @@
-//! Placeholder.
-fn main() {}
+//! The project's own checks, each a command: `cargo xtask test` runs them all.
+
+mod interop;
+mod steps;
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use self::steps::Steps;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  test [--quick]    formatting, lints, tidy, all tests, fuzz targets, and the tests with the
+                    real Tahoe-LAFS; --quick leaves the last two out
+  tidy              layers, sizes of files, words that must not be there
+  interop [FILTER]  the tests with the real Tahoe-LAFS 1.20 alone
+  bench [ARGS]      speed and memory beside Tahoe-LAFS 1.20 (release build)
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&words) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(words: &[&str]) -> Result<ExitCode> {
+    let root = root()?;
+    match words {
+        ["test"] => test(&root, false),
+        ["test", "--quick"] => test(&root, true),
+        ["tidy"] => {
+            let mut steps = Steps::new(&root);
+            steps.check("tidy", || tidy::check(&root));
+            Ok(steps.finish())
+        }
+        ["interop", filter @ ..] => {
+            let mut steps = Steps::new(&root);
+            interop::run(&mut steps, filter)?;
+            Ok(steps.finish())
+        }
+        ["bench", rest @ ..] => {
+            let mut steps = Steps::new(&root);
+            interop::bench(&mut steps, rest)?;
+            Ok(steps.finish())
+        }
+        [] | ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => bail!("'{}' is no command\n\n{USAGE}", words.join(" ")),
+    }
+}
+
+fn test(root: &Path, quick: bool) -> Result<ExitCode> {
+    let mut steps = Steps::new(root);
+    steps.cargo("formatting", &["fmt", "--all", "--check"]);
+    steps.check("tidy", || tidy::check(root));
+    steps.cargo("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]);
+    steps.cargo("tests", &["test", "--workspace", "--exclude", "interop"]);
+    if quick {
+        return Ok(steps.finish());
+    }
+    steps.cargo("fuzz targets", &["test", "--manifest-path", "fuzz/Cargo.toml"]);
+    interop::run(&mut steps, &[])?;
+    Ok(steps.finish())
+}
+
+/// The root of the workspace.
+fn root() -> Result<PathBuf> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    Ok(here.parent().context("the xtask crate is in the workspace")?.to_owned())
+}

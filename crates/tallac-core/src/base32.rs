@@ -1,4 +1,5 @@
-//! Tahoe's base32 (specification section 1.1): RFC 4648 in lower case, never padded, decoded strictly.
+//! Tahoe's base32 (specification section 1.1): RFC 4648 in lower case, never padded, decoded
+//! strictly.
 //!
 //! Strict means: no upper case, no `=`, no impossible length, and the unused low bits of the last
 //! character are zero, so that every value has exactly one spelling.

@@ -108,8 +108,8 @@ impl fmt::Debug for WriteRequest {
 /// How far the upload of a share is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriteProgress {
-    /// What is still missing, in ascending order; empty once the share is whole, on the disk for good, and
-    /// visible to readers.
+    /// What is still missing, in ascending order; empty once the share is whole, on the disk for
+    /// good, and visible to readers.
     pub required: Vec<Range<u64>>,
 }
 
@@ -213,8 +213,8 @@ pub trait StorageServer: Send + Sync + fmt::Debug {
     /// Bytes of a share.
     fn read(&self, request: ReadRequest) -> BoxFuture<'_, Result<ShareStream, StorageError>>;
 
-    /// Adds a lease to every share of a storage index, or renews it where its renew secret is known.
-    /// [`StorageError::NotFound`] when there are no shares.
+    /// Adds a lease to every share of a storage index, or renews it where its renew secret is
+    /// known. [`StorageError::NotFound`] when there are no shares.
     fn add_lease(
         &self,
         storage_index: StorageIndex,

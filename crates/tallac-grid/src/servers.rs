@@ -1,4 +1,5 @@
-//! The servers of a grid: who they are, whether they answer, how quickly (specification section 4.1).
+//! The servers of a grid: who they are, whether they answer, how quickly (specification section
+//! 4.1).
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};

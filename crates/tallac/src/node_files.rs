@@ -80,8 +80,8 @@ pub(crate) struct NodeIdentity {
 }
 
 impl NodeIdentity {
-    /// The identity that the directory holds, or a new one, kept there. May take a tenth of a second
-    /// of computing.
+    /// The identity that the directory holds, or a new one, kept there. May take a tenth of a
+    /// second of computing.
     ///
     /// # Errors
     /// [`NodeFileError`]; a damaged file is never replaced by a new identity.
@@ -115,8 +115,8 @@ impl NodeIdentity {
     }
 }
 
-/// The seed that the directory holds, or a new one: of the tub id where there are shares from before
-/// there were seeds, else of the public key's text, as Tahoe-LAFS has it (section 4.1).
+/// The seed that the directory holds, or a new one: of the tub id where there are shares from
+/// before there were seeds, else of the public key's text, as Tahoe-LAFS has it (section 4.1).
 fn permutation_seed(
     directory: &NodeDirectory,
     certificate: &NodeCertificate,

@@ -65,7 +65,8 @@ impl SegmentDecoder {
     /// The plaintext of a run of segments, from the blocks of exactly `k` shares.
     ///
     /// # Errors
-    /// [`DecodeError`]; it names every corrupt block, so that all their shares can be replaced at once.
+    /// [`DecodeError`]; it names every corrupt block, so that all their shares can be replaced at
+    /// once.
     pub fn decode(
         &self,
         file: &FileVerifier,
@@ -230,7 +231,8 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn any_k_shares_bring_any_segments_back(
-            k in 1_u64..6, more in 0_u64..6, plaintext in prop::collection::vec(any::<u8>(), 1..2000),
+            k in 1_u64..6, more in 0_u64..6,
+            plaintext in prop::collection::vec(any::<u8>(), 1..2000),
             segment in 1_u64..700, order in Just((0..12_u8).collect::<Vec<_>>()).prop_shuffle(),
             a: prop::sample::Index, b: prop::sample::Index,
         ) {

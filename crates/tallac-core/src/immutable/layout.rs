@@ -272,7 +272,9 @@ mod tests {
         }
 
         #[test]
-        fn any_header_is_answered(bytes in prop::collection::vec(any::<u8>(), 0..80), v in 0_u32..4) {
+        fn any_header_is_answered(
+            bytes in prop::collection::vec(any::<u8>(), 0..80), v in 0_u32..4,
+        ) {
             let share = [&v.to_be_bytes()[..], &bytes].concat();
             if let Ok(layout) = ShareLayout::parse(&share) {
                 let _ = layout.check(&geometry(3, 10, 1000, 256));

@@ -150,7 +150,8 @@ mod tests {
 
         #[test]
         fn one_flipped_bit_is_found_and_changes_nothing(
-            leaves in 1_usize..40, leaf: prop::sample::Index, at: prop::sample::Index, bit in 0..256_usize,
+            leaves in 1_usize..40, leaf: prop::sample::Index, at: prop::sample::Index,
+            bit in 0..256_usize,
         ) {
             let whole = tree_of(leaves);
             let mut proof = whole.proof(leaf.index(leaves));

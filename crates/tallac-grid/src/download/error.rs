@@ -44,7 +44,8 @@ pub enum DownloadError {
         /// Its size.
         size: u64,
     },
-    /// The file was broken when it was made: its shares agree with its cap, but not with each other.
+    /// The file was broken when it was made: its shares agree with its cap, but not with each
+    /// other.
     #[error("the file was not encoded properly when it was uploaded: {0}")]
     BrokenFile(String),
     /// The file is larger than was asked for.

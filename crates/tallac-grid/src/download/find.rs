@@ -1,7 +1,8 @@
 //! Which servers have shares (specification section 4.4).
 //!
 //! Servers are asked in the order of the file's ring, as many at once as there are shares wanted;
-//! who answers first is used first. One that does not answer soon is not waited for: the next is asked.
+//! who answers first is used first. One that does not answer soon is not waited for: the next is
+//! asked.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -144,7 +145,7 @@ impl Finder {
                 self.further.extend(locations);
             }
             Some((server, Err(error))) => {
-                tracing::debug!(server = %server.info().id, %error, "could not be asked for shares");
+                tracing::debug!(server = %server.info().id, %error, "not asked for shares");
                 server.note_error(&error);
                 self.unanswered += 1;
             }

@@ -1,8 +1,8 @@
 //! Download: a cap becomes plaintext again, all of it proven (specification section 4.4).
 //!
-//! *Find* asks servers for shares; *share* opens one and proves its hashes; *pool* keeps `k` of them
-//! open and replaces those that fail; *run* fetches and decodes a few segments; here they are strung
-//! together to a stream that is a little ahead of whoever reads it.
+//! *Find* asks servers for shares; *share* opens one and proves its hashes; *pool* keeps `k` of
+//! them open and replaces those that fail; *run* fetches and decodes a few segments; here they are
+//! strung together to a stream that is a little ahead of whoever reads it.
 
 mod error;
 mod find;

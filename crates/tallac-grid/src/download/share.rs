@@ -1,8 +1,8 @@
 //! One share, opened: its hashes read and proven (specification sections 3.3 and 4.4).
 //!
 //! Nearly all files have the layout that this version of Tahoe-LAFS gives them, which the cap's
-//! numbers tell. So what is wanted is read straight from where it should be; the UEB there either has
-//! the hash of the cap, or the share's own header is asked.
+//! numbers tell. So what is wanted is read straight from where it should be; the UEB there either
+//! has the hash of the cap, or the share's own header is asked.
 
 use std::ops::Range;
 use std::time::Duration;

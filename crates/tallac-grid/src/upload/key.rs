@@ -61,8 +61,8 @@ impl FileKey {
 
 /// Takes the convergent key of plaintext while it arrives, whatever its size will be.
 ///
-/// The size of a segment goes into the key, and depends on the size of a file that is smaller than one
-/// segment. So the first segment is kept until it is full, or until the end.
+/// The size of a segment goes into the key, and depends on the size of a file that is smaller than
+/// one segment. So the first segment is kept until it is full, or until the end.
 #[derive(Debug)]
 pub struct ConvergentKeyHasher {
     config: GridConfig,

@@ -1,7 +1,7 @@
 //! Sending: every share goes to its server as one stream, all of them side by side.
 //!
-//! A server that fails loses only its share while happiness holds. One that hangs is waited for only as
-//! long as the others make reasonable.
+//! A server that fails loses only its share while happiness holds. One that hangs is waited for
+//! only as long as the others make reasonable.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! FURLs: where a node speaks Foolscap, and the certificate that proves it is the one (section 6.2).
+//! FURLs: where a node speaks Foolscap, and the certificate that proves it is the one (section
+//! 6.2).
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,5 +1,6 @@
 //! Who a peer is: not a name that somebody vouches for, but its key (specification sections 6.2
-//! and 7.1). A NURL names a server by the hash of its public key, a FURL by the hash of its certificate.
+//! and 7.1). A NURL names a server by the hash of its public key, a FURL by the hash of its
+//! certificate.
 
 mod certificate;
 mod der;

@@ -174,7 +174,8 @@ async fn make(args: CommonArgs, node: NewNode, globals: &Globals) -> Result<Exit
         say::line(
             globals,
             &format!(
-                " Please add storage servers to '{}'!\n The node cannot connect to a grid without it.",
+                " Please add storage servers to '{}'!\n The node cannot connect to a grid \
+                 without it.",
                 directory.private("servers.yaml").display()
             ),
         );

@@ -73,15 +73,13 @@ pub(crate) async fn run(args: DemoArgs, globals: &Globals) -> Result<ExitCode> {
         say::line(globals, &serde_json::to_string(findings)?);
     }
     if let (Ok(findings), false) = (&outcome, args.exit) {
-        say::line(
-            &quiet,
-            &format!(
-                "\nThe gateway goes on, with the three servers that are left. Get the file yourself:\n  \
-             {url}uri/{cap}\nMore servers would have to be started to put a new file. Ctrl-C ends it.",
-                url = findings.url,
-                cap = findings.cap,
-            ),
+        let text = format!(
+            "\nThe gateway goes on, with the three servers that are left. Get the file yourself:\n  \
+             {}uri/{}\n\
+             To put a new file, more servers would have to run. Ctrl-C ends it.",
+            findings.url, findings.cap,
         );
+        say::line(&quiet, &text);
         tokio::select! {
             result = running::stop_asked_for() => result?,
             reason = grid.failed() => bail!("the grid stopped: {reason}"),
@@ -105,7 +103,8 @@ async fn start(home: &Path, globals: &Globals) -> Result<LocalGrid> {
     say::line(
         globals,
         &format!(
-            "  All ten answer over TLS, each on a port of its own ({:.1} s). Their directories are in\n  {}",
+            "  All ten answer over TLS, each on a port of its own ({:.1} s).\n  \
+             Their directories are in {}",
             started.elapsed().as_secs_f64(),
             dir.display()
         ),
@@ -150,7 +149,8 @@ async fn demonstrate(
     say::line(
         globals,
         &format!(
-            "\nStopped seven of the ten servers: {}.\nGetting the file back from the other three ...",
+            "\nStopped seven of the ten servers: {}.\n\
+             Getting the file back from the other three ...",
             servers_stopped.join(", ")
         ),
     );

@@ -43,7 +43,8 @@ impl NodeDirectory {
         self.0.join("private").join(name)
     }
 
-    /// The kind, which the name of a file tells (section 10.4); `None` when it is no node directory.
+    /// The kind, which the name of a file tells (section 10.4); `None` when it is no node
+    /// directory.
     pub(crate) fn kind(&self) -> Option<NodeKind> {
         let has = |name: &str| self.file(name).exists();
         if has("tahoe-client.tac") {
@@ -124,7 +125,8 @@ pub(crate) enum ConfigError {
     #[error("{}: {error}", path.display())]
     Syntax { path: PathBuf, error: IniError },
     #[error(
-        "{}: '{key}' in [{section}] is no setting of Tahoe-LAFS 1.20. Correct its name, or take it out",
+        "{}: '{key}' in [{section}] is no setting of Tahoe-LAFS 1.20. Correct its name, \
+         or take it out",
         path.display()
     )]
     UnknownKey { path: PathBuf, section: String, key: String },
@@ -138,7 +140,8 @@ pub(crate) enum ConfigError {
     #[error("{}: {sentence}", path.display())]
     Contradiction { path: PathBuf, sentence: String },
     #[error(
-        "{} is a setting from before Tahoe-LAFS 1.3. Put what it says into tahoe.cfg, and remove it",
+        "{} is a setting from before Tahoe-LAFS 1.3. Put what it says into tahoe.cfg, \
+         and remove it",
         .0.display()
     )]
     OldFile(PathBuf),

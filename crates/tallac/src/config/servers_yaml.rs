@@ -27,7 +27,10 @@ pub(crate) enum ServersError {
     NoStorage(PathBuf),
     #[error("{}: server '{server}': {error}. Correct the entry, or take it out", path.display())]
     BadServer { path: PathBuf, server: String, error: AnnouncementError },
-    #[error("{}: server '{server}' has no 'ann'. Correct the entry, or take it out", path.display())]
+    #[error(
+        "{}: server '{server}' has no 'ann'. Correct the entry, or take it out",
+        path.display()
+    )]
     NoAnnouncement { path: PathBuf, server: String },
 }
 
