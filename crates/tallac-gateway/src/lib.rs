@@ -1,1 +1,5 @@
-//! Placeholder.
+//! What users' programs speak. So far the web API: files in and out over HTTP.
+//!
+//! It sees the grid through `tallac-grid`, and never a storage server or a peer's wire.
+
+pub mod wapi;

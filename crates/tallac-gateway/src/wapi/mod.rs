@@ -1,0 +1,57 @@
+//! The web API (WAPI, specification section 8): what programs and browsers ask of a node.
+//!
+//! `route` says what a URL names, `files` answers for it; `upload` with `spool`, `download` with
+//! `range` and `content_type`, `json` and `welcome` make the answers; `error` is the one place
+//! where what went wrong becomes a status; `serve` keeps the connections. Directories and mutable
+//! files are not here yet: they are answered with 501.
+
+mod access_log;
+mod body;
+mod config;
+mod content_type;
+mod download;
+mod error;
+mod files;
+mod json;
+mod query;
+mod range;
+mod reply;
+mod route;
+mod serve;
+mod spool;
+mod stall;
+mod upload;
+mod welcome;
+
+pub use config::{IntroducerStatus, Introducers, WebConfig, WebLimits};
+
+use std::sync::Arc;
+
+use tallac_grid::grid::Grid;
+use tokio::net::TcpListener;
+
+/// The web API of a node. Clones are the same one.
+#[derive(Debug, Clone)]
+pub struct WebApi(Arc<State>);
+
+/// What all requests share.
+#[derive(Debug)]
+struct State {
+    grid: Grid,
+    config: WebConfig,
+}
+
+impl WebApi {
+    /// Of a node that uses this grid.
+    #[must_use]
+    pub fn new(grid: Grid, config: WebConfig) -> Self {
+        Self(Arc::new(State { grid, config }))
+    }
+
+    /// Serves connections to `listener` until `shutdown` is ready. Then takes no more, lets
+    /// requests under way end, but for no longer than [`WebLimits::drain_timeout`], and returns
+    /// once all connections are closed. Dropping the future closes them at once.
+    pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) {
+        serve::serve(&self.0, listener, shutdown).await;
+    }
+}

@@ -1,0 +1,116 @@
+//! The arguments of a URL, `?name=value&name=value` (section 8.1).
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+use super::error::WebError;
+
+/// The arguments of one request, decoded.
+#[derive(Debug, Default)]
+pub(super) struct Query {
+    pairs: Vec<(String, String)>,
+}
+
+impl Query {
+    /// The arguments in what follows the question mark.
+    pub(super) fn parse(raw: Option<&str>) -> Result<Self, WebError> {
+        let pairs = split(raw.unwrap_or_default());
+        let pairs = pairs
+            .map(|(name, value)| Ok((decode(name)?, decode(value)?)))
+            .collect::<Result<_, WebError>>()?;
+        Ok(Self { pairs })
+    }
+
+    /// The value of an argument; of the first, where there are several.
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        self.pairs.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Which operation is asked for: `t=`, empty where there is none.
+    pub(super) fn operation(&self) -> &str {
+        self.value("t").unwrap_or_default().trim()
+    }
+
+    /// A switch that is off unless it is given.
+    pub(super) fn is_on(&self, name: &'static str) -> Result<bool, WebError> {
+        let Some(value) = self.value(name) else { return Ok(false) };
+        match value.to_ascii_lowercase().as_str() {
+            "true" | "t" | "1" | "on" => Ok(true),
+            "false" | "f" | "0" | "off" => Ok(false),
+            _ => Err(WebError::NoBoolean(name)),
+        }
+    }
+}
+
+/// The raw arguments; one without `=` has an empty value.
+pub(super) fn split(raw: &str) -> impl Iterator<Item = (&str, &str)> {
+    raw.split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+}
+
+/// The text that a raw name or value stands for.
+pub(super) fn decode(raw: &str) -> Result<String, WebError> {
+    let spaced: Cow<'_, str> =
+        if raw.contains('+') { raw.replace('+', " ").into() } else { raw.into() };
+    percent_decode_str(&spaced)
+        .decode_utf8()
+        .map(Cow::into_owned)
+        .map_err(|_| WebError::NotUtf8("argument"))
+}
+
+/// Longest value that is taken for a word.
+const WORD_LEN_MAX: usize = 24;
+
+/// Whether a value may be repeated in a log or an error: no cap looks like this.
+pub(super) fn is_word(value: &str) -> bool {
+    value.len() <= WORD_LEN_MAX
+        && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+}
+
+/// The value, if it may be repeated.
+pub(super) fn quotable(value: &str) -> String {
+    if is_word(value) { value } else { "(not shown)" }.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_value_counts_decoded() {
+        let query = Query::parse(Some("t=+json%20&a=%C3%A9+b&a=2&&c&d=x=y")).unwrap();
+        assert_eq!(query.operation(), "json");
+        assert_eq!(query.value("a"), Some("é b"));
+        assert_eq!(query.value("c"), Some(""));
+        assert_eq!(query.value("d"), Some("x=y"));
+        assert_eq!(query.value("e"), None);
+        assert_eq!(Query::parse(None).unwrap().operation(), "");
+    }
+
+    #[test]
+    fn booleans_are_tahoes() {
+        let is_on = |value: &str| {
+            let query = Query::parse(Some(&format!("save={value}"))).unwrap();
+            query.is_on("save").ok()
+        };
+        for yes in ["true", "T", "1", "On"] {
+            assert_eq!(is_on(yes), Some(true), "{yes}");
+        }
+        for no in ["false", "F", "0", "OFF"] {
+            assert_eq!(is_on(no), Some(false), "{no}");
+        }
+        for bad in ["", "yes", "2", "maybe"] {
+            assert_eq!(is_on(bad), None, "{bad}");
+        }
+        assert!(!Query::default().is_on("save").unwrap());
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_refused() {
+        for bad in ["t=%ff", "%80=x", "a=%C3"] {
+            Query::parse(Some(bad)).unwrap_err();
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Answers with the headers that all of them have (section 8.1).
+
+use bytes::Bytes;
+use http::header::{ACCEPT_RANGES, ALLOW, CONTENT_RANGE, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, ETAG, HeaderName, LOCATION, REFERRER_POLICY, X_FRAME_OPTIONS};
+use http::{HeaderValue, Response, StatusCode};
+
+use super::body::Body;
+use super::error::WebError;
+
+/// Type of what is read by people, and of errors.
+pub(super) const TEXT_UTF8: &str = "text/plain;charset=utf-8";
+
+/// Type of caps and of metadata, as Tahoe-LAFS has it.
+pub(super) const TEXT: &str = "text/plain";
+
+/// An answer.
+#[derive(Debug)]
+pub(super) struct Reply {
+    response: Response<Body>,
+}
+
+impl Reply {
+    /// With this body, whose length is announced.
+    pub(super) fn new(status: StatusCode, content_type: &'static str, body: Body) -> Self {
+        Self::announcing(body.len(), status, content_type, body)
+    }
+
+    /// With another length announced than the body has: the answer to a `HEAD`.
+    pub(super) fn announcing(
+        len: u64,
+        status: StatusCode,
+        content_type: &'static str,
+        body: Body,
+    ) -> Self {
+        let mut reply = Self::empty(status);
+        *reply.response.body_mut() = body;
+        reply
+            .header(CONTENT_TYPE, HeaderValue::from_static(content_type))
+            .header(CONTENT_LENGTH, len.into())
+    }
+
+    /// Without a body, and without a word about one.
+    pub(super) fn empty(status: StatusCode) -> Self {
+        let mut response = Response::new(Body::full(Bytes::new()));
+        *response.status_mut() = status;
+        Self { response }
+            .header(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"))
+            .header(REFERRER_POLICY, HeaderValue::from_static("no-referrer"))
+    }
+
+    /// A text of ours or a cap.
+    pub(super) fn text(content_type: &'static str, text: impl Into<Bytes>) -> Self {
+        Self::new(StatusCode::OK, content_type, Body::full(text))
+    }
+
+    /// Look there.
+    pub(super) fn found(location: &str) -> Result<Self, WebError> {
+        let value = HeaderValue::from_str(location).map_err(|_| WebError::Defect)?;
+        let body = Body::full("The capability has its own page.\n");
+        Ok(Self::new(StatusCode::FOUND, TEXT_UTF8, body).header(LOCATION, value))
+    }
+
+    /// What went wrong.
+    pub(super) fn error(error: &WebError) -> Self {
+        let reply = Self::new(error.status(), TEXT_UTF8, Body::full(error.to_string()));
+        match error {
+            WebError::MethodNotAllowed(allowed) => {
+                reply.header(ALLOW, HeaderValue::from_static(allowed))
+            }
+            WebError::BeyondEnd { size } => reply
+                .header(ACCEPT_RANGES, HeaderValue::from_static("bytes"))
+                .text_header(CONTENT_RANGE, &format!("bytes */{size}")),
+            _ => reply,
+        }
+    }
+
+    /// With a header more.
+    pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.response.headers_mut().insert(name, value);
+        self
+    }
+
+    /// With a header more, unless the text cannot stand in one.
+    pub(super) fn text_header(self, name: HeaderName, text: &str) -> Self {
+        match HeaderValue::from_bytes(text.as_bytes()) {
+            Ok(value) => self.header(name, value),
+            Err(_) => self,
+        }
+    }
+
+    /// With the name of this version of the content.
+    pub(super) fn etag(self, etag: Option<&str>) -> Self {
+        match etag {
+            Some(etag) => self.text_header(ETAG, etag),
+            None => self,
+        }
+    }
+
+    /// As it goes out.
+    pub(super) fn into_response(self) -> Response<Body> {
+        self.response
+    }
+}

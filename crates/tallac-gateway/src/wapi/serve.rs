@@ -1,0 +1,180 @@
+//! Connections: accepted, served one request after the other, drained at the end.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::EXPECT;
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::State;
+use super::access_log::AccessLine;
+use super::body::Body;
+use super::error::WebError;
+use super::files;
+use super::reply::Reply;
+use super::stall::WriteStall;
+
+/// How long to wait after a connection could not be accepted: the usual reason is that this
+/// process has too many files open, and trying at once would only burn the processor.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Longest head of a request, URL included. Tahoe-LAFS takes as much.
+const HEAD_LEN_MAX: usize = 16 * 1024;
+
+/// Most headers of a request.
+const HEADERS_MAX: usize = 100;
+
+/// Bytes that are read from the socket in one go, at most: large files come in faster.
+const BUFFER_LEN: usize = 512 * 1024;
+
+/// Bytes of a refused body that are read and thrown away, so that a client which sends it all
+/// before it listens gets to hear why.
+const DRAIN_LEN_MAX: u64 = 64 << 20;
+
+/// How long that may take.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Serves until `shutdown`, then lets requests under way end.
+pub(super) async fn serve(
+    state: &Arc<State>,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send,
+) {
+    let limits = &state.config.limits;
+    let connections = TaskTracker::new();
+    let draining = CancellationToken::new();
+    let closing = CancellationToken::new();
+    let _close_if_dropped = closing.clone().drop_guard();
+    tokio::select! {
+        () = accept(state, &listener, &connections, (&draining, &closing)) => {}
+        () = shutdown => {}
+    }
+    drop(listener);
+    draining.cancel();
+    connections.close();
+    if tokio::time::timeout(limits.drain_timeout, connections.wait()).await.is_err() {
+        tracing::warn!(connections = connections.len(), "closing connections still in use");
+        closing.cancel();
+        connections.wait().await;
+    }
+}
+
+/// Takes connections, as many as there may be.
+async fn accept(
+    state: &Arc<State>,
+    listener: &TcpListener,
+    connections: &TaskTracker,
+    (draining, closing): (&CancellationToken, &CancellationToken),
+) {
+    let slots = Arc::new(Semaphore::new(state.config.limits.connections_max));
+    loop {
+        let Ok(slot) = slots.clone().acquire_owned().await else { return };
+        let (tcp, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let (state, draining, closing) = (state.clone(), draining.clone(), closing.clone());
+        connections.spawn(async move {
+            let served = connection(state, tcp, draining);
+            if let Some(Err(error)) = closing.run_until_cancelled(served).await {
+                tracing::debug!(%peer, %error, "a connection ended");
+            }
+            drop(slot);
+        });
+    }
+}
+
+async fn connection(
+    state: Arc<State>,
+    tcp: TcpStream,
+    draining: CancellationToken,
+) -> io::Result<()> {
+    tcp.set_nodelay(true)?;
+    let limits = &state.config.limits;
+    let stream = WriteStall::new(tcp, limits.download_silence);
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_timeout)
+        .max_header_size(HEAD_LEN_MAX)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(BUFFER_LEN);
+    let service = service_fn(|request| {
+        let state = state.clone();
+        async move { Ok::<_, Infallible>(answer(&state, request).await) }
+    });
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = draining.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    ended.map_err(io::Error::other)
+}
+
+async fn answer(state: &State, request: Request<Incoming>) -> Response<Body> {
+    let access = AccessLine::new(request.method(), request.uri());
+    let (head, mut body) = request.into_parts();
+    let reply = match files::answer(state, &head, &mut body).await {
+        Ok(reply) => reply,
+        Err(error) => {
+            note(&error);
+            if !head.headers.contains_key(EXPECT) && !error.is_of_body() {
+                let _ = tokio::time::timeout(DRAIN_TIMEOUT, drain(&mut body)).await;
+            }
+            Reply::error(&error)
+        }
+    };
+    let mut response = reply.into_response();
+    if let Some(mut access) = access {
+        access.set_status(response.status());
+        response.body_mut().log_with(access);
+    }
+    response
+}
+
+/// Tells the node's owner what is not the client's doing.
+fn note(error: &WebError) {
+    match error.status() {
+        StatusCode::INTERNAL_SERVER_ERROR | StatusCode::INSUFFICIENT_STORAGE => {
+            tracing::error!(%error, "a request failed");
+        }
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::GONE => {
+            tracing::info!(%error, "the grid could not do what was asked");
+        }
+        _ => {}
+    }
+}
+
+/// Reads what is left of a body, within bounds.
+async fn drain(body: &mut (impl http_body::Body<Data = Bytes> + Unpin)) {
+    if body.size_hint().lower() > DRAIN_LEN_MAX {
+        return;
+    }
+    let mut len = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        len += frame.data_ref().map_or(0, |piece| piece.len() as u64);
+        if len > DRAIN_LEN_MAX {
+            return;
+        }
+    }
+}

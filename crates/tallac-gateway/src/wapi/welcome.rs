@@ -1,0 +1,127 @@
+//! The welcome page: whether the node stands well with its grid, at a glance (section 8.2).
+
+use std::fmt::Write as _;
+
+use tallac_grid::servers::{GridServer, Health};
+
+use super::{State, json};
+
+/// Everything but the tables.
+const STYLE: &str = "body{font-family:sans-serif;margin:2em;max-width:70em}\
+table{border-collapse:collapse}td,th{text-align:left;padding:.3em 1em .3em 0;\
+border-bottom:1px solid #ccc}code{word-break:break-all}";
+
+/// The page.
+pub(super) fn page(state: &State) -> String {
+    let config = &state.config;
+    let nickname = escape(&config.nickname);
+    let mut page = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <title>{nickname} - Tallac</title><style>{STYLE}</style></head><body>\n\
+         <h1>{nickname}</h1>\n<p>{}</p>\n",
+        escape(&config.application_version)
+    );
+    introducers(&mut page, state);
+    servers(&mut page, state);
+    page += "</body></html>\n";
+    page
+}
+
+fn introducers(page: &mut String, state: &State) {
+    let statuses = state.config.introducers.statuses();
+    let connected = statuses.iter().filter(|status| status.is_connected).count();
+    let _ = writeln!(page, "<h2>Connected to {connected} of {} introducers</h2>", statuses.len());
+    if !statuses.is_empty() {
+        *page += "<ul>\n";
+        for status in statuses {
+            let _ = writeln!(page, "<li>{}</li>", escape(&status.text));
+        }
+        *page += "</ul>\n";
+    }
+}
+
+fn servers(page: &mut String, state: &State) {
+    let servers = state.grid.servers().all();
+    let connected = servers.iter().filter(|server| server.is_connected()).count();
+    let config = state.grid.config();
+    let _ = writeln!(
+        page,
+        "<h2>Connected to {connected} of {} storage servers</h2>\n\
+         <p>New files: {}, on at least {} servers.</p>",
+        servers.len(),
+        config.encoding,
+        config.happy
+    );
+    if servers.is_empty() {
+        return;
+    }
+    *page += "<table>\n<tr><th>Server</th><th>Connection</th><th>Space</th><th>Version</th></tr>\n";
+    for server in servers {
+        row(page, &server);
+    }
+    *page += "</table>\n";
+}
+
+fn row(page: &mut String, server: &GridServer) {
+    let health = server.health();
+    let (space, version) = match &health {
+        Health::Connected { version, .. } => {
+            (space(version.available_space), version.application_version.as_str())
+        }
+        _ => (String::new(), ""),
+    };
+    let info = server.info();
+    let _ = writeln!(
+        page,
+        "<tr><td>{}<br><code>{}</code></td><td>{}</td><td>{space}</td><td>{}</td></tr>",
+        escape(&info.nickname),
+        escape(info.id.as_str()),
+        escape(&json::connection_status(&health)),
+        escape(version)
+    );
+}
+
+/// Bytes as people read them.
+fn space(bytes: u64) -> String {
+    let units = ["bytes", "kB", "MB", "GB", "TB", "PB"];
+    let mut unit = 0;
+    let mut left = bytes;
+    while left >= 10_000 && unit + 1 < units.len() {
+        left /= 1000;
+        unit += 1;
+    }
+    format!("{left} {}", units[unit])
+}
+
+/// Names come from others: none of them becomes markup.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped += "&amp;",
+            '<' => escaped += "&lt;",
+            '>' => escaped += "&gt;",
+            '"' => escaped += "&quot;",
+            '\'' => escaped += "&#39;",
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markup_is_escaped() {
+        assert_eq!(escape("<b>'&\"</b>é"), "&lt;b&gt;&#39;&amp;&quot;&lt;/b&gt;é");
+    }
+
+    #[test]
+    fn space_is_short() {
+        assert_eq!(space(9_999), "9999 bytes");
+        assert_eq!(space(75_576_836_096), "75 GB");
+        assert_eq!(space(u64::MAX), "18446 PB");
+    }
+}
