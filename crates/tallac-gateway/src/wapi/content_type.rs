@@ -3,8 +3,9 @@
 /// What names are taken for that say nothing.
 const DEFAULT: &str = "text/plain";
 
-/// Where Tahoe-LAFS's table (that of Python 3.11 and Twisted) says something else than ours, sorted.
-/// It also reads the machine's `/etc/mime.types`; we do not, so that every machine answers alike.
+/// Where Tahoe-LAFS's table (that of Python 3.11 and Twisted) says something else than ours,
+/// sorted. It also reads the machine's `/etc/mime.types`; we do not, so that every machine answers
+/// alike.
 const EXCEPTIONS: [(&str, &str); 41] = [
     ("3g2", "audio/3gpp2"),
     ("3gp", "audio/3gpp"),

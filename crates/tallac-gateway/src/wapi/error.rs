@@ -88,6 +88,11 @@ pub(super) enum WebError {
 }
 
 impl WebError {
+    /// Whether it is that nothing more of the body will come.
+    pub(super) const fn is_of_body(&self) -> bool {
+        matches!(self, Self::Spool(SpoolError::Truncated | SpoolError::Silent { .. }))
+    }
+
     /// The status of the answer.
     pub(super) fn status(&self) -> StatusCode {
         match self {
@@ -157,5 +162,42 @@ const fn download_name(error: &DownloadError) -> &'static str {
         DownloadError::NoShares { .. } => "NoSharesError: ",
         DownloadError::NotEnoughShares { .. } => "NotEnoughSharesError: ",
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use tallac_core::ids::StorageIndex;
+    use tallac_core::placement::UploadUnhappiness;
+
+    use super::*;
+
+    fn check(error: impl Into<WebError>, status: u16, begin: &str) {
+        let error = error.into();
+        assert_eq!(error.status().as_u16(), status, "{error}");
+        assert!(error.to_string().starts_with(begin), "{error}");
+    }
+
+    fn temp_file(kind: ErrorKind) -> SpoolError {
+        SpoolError::TempFile(io::Error::from(kind).into())
+    }
+
+    #[test]
+    fn who_is_at_fault_shows_in_the_status() {
+        let unhappy = UploadUnhappiness::no_servers(StorageIndex::new([0; 16]));
+        check(UploadError::Unhappy(unhappy), 503, "UploadUnhappinessError: server selection");
+        check(UploadError::SourceChanged, 500, "the file became shorter");
+        check(temp_file(ErrorKind::StorageFull), 507, "The node cannot keep the file");
+        check(temp_file(ErrorKind::QuotaExceeded), 507, "The node cannot keep the file");
+        check(temp_file(ErrorKind::PermissionDenied), 500, "The node cannot keep the file");
+        check(SpoolError::Truncated, 400, "The body of the request ended too early");
+        check(SpoolError::Silent { seconds: 60 }, 408, "Nothing more of the body arrived for 60 s");
+        check(DownloadError::NoShares { asked: 1, unanswered: 9 }, 410, "NoSharesError: no shares");
+        let few = DownloadError::NotEnoughShares { found: 2, needed: 3, asked: 2, unanswered: 8 };
+        check(few, 410, "NotEnoughSharesError: 2 of the 3");
+        check(DownloadError::BrokenFile("x".to_owned()), 410, "the file was not encoded properly");
+        check(DownloadError::TooManySegments { size: 1 << 60 }, 400, "a file of");
     }
 }

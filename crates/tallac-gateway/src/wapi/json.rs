@@ -100,7 +100,7 @@ fn server(server: &GridServer) -> Server {
         _ => (None, None),
     };
     Server {
-        nodeid: info.id.to_string(),
+        nodeid: info.id.as_str().to_owned(),
         connection_status: connection_status(&health),
         available_space: version.map(|version| version.available_space),
         nickname: info.nickname.clone(),

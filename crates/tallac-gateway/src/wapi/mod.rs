@@ -1,9 +1,9 @@
 //! The web API (WAPI, specification section 8): what programs and browsers ask of a node.
 //!
 //! `route` says what a URL names, `files` answers for it; `upload` with `spool`, `download` with
-//! `range` and `content_type`, `json` and `welcome` make the answers; `error` is the one place where
-//! what went wrong becomes a status; `serve` keeps the connections. Directories and mutable files
-//! are not here yet: they are answered with 501.
+//! `range` and `content_type`, `json` and `welcome` make the answers; `error` is the one place
+//! where what went wrong becomes a status; `serve` keeps the connections. Directories and mutable
+//! files are not here yet: they are answered with 501.
 
 mod access_log;
 mod body;

@@ -1,5 +1,5 @@
-//! The `Range` header, as Tahoe-LAFS reads it (section 8.3): the first of several ranges counts, and
-//! one that makes no sense is as good as none.
+//! The `Range` header, as Tahoe-LAFS reads it (section 8.3): the first of several ranges counts,
+//! and one that makes no sense is as good as none.
 
 use std::ops::Range;
 

@@ -138,7 +138,7 @@ async fn answer(state: &State, request: Request<Incoming>) -> Response<Body> {
         Ok(reply) => reply,
         Err(error) => {
             note(&error);
-            if !head.headers.contains_key(EXPECT) {
+            if !head.headers.contains_key(EXPECT) && !error.is_of_body() {
                 let _ = tokio::time::timeout(DRAIN_TIMEOUT, drain(&mut body)).await;
             }
             Reply::error(&error)

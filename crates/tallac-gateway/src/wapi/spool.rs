@@ -1,8 +1,8 @@
 //! Bodies of requests: small ones in memory, others in a file that has no name.
 //!
-//! A file is read twice on its way in, once for its convergent key and once for its shares. So it is
-//! kept while it arrives, and the key is taken on the way: what then follows reads it once. The file is
-//! unlinked from the first: whatever happens, nothing is left behind.
+//! A file is read twice on its way in, once for its convergent key and once for its shares. So it
+//! is kept while it arrives, and the key is taken on the way: what then follows reads it once. The
+//! file is unlinked from the first: whatever happens, nothing is left behind.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -20,6 +20,9 @@ const MEMORY_MAX: usize = 1 << 20;
 
 /// Bytes that are written while as many arrive.
 const BATCH_LEN: usize = 1 << 20;
+
+/// Pieces in a batch, at most: a client may send them a byte at a time.
+const PIECES_MAX: usize = 1024;
 
 /// Why a body is not here.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -144,9 +147,6 @@ impl Spool<'_> {
         }
     }
 }
-
-/// Pieces in a batch, at most: a client may send them a byte at a time.
-const PIECES_MAX: usize = 1024;
 
 /// The file on the disk, and the key of what went into it.
 struct Writer {

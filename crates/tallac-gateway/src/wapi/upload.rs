@@ -1,8 +1,7 @@
 //! New files: `PUT /uri` (section 8.2).
 
-use tallac_grid::upload::UploadOptions;
-
 use bytes::Bytes;
+use tallac_grid::upload::UploadOptions;
 
 use super::State;
 use super::error::WebError;

@@ -75,7 +75,7 @@ fn row(page: &mut String, server: &GridServer) {
         page,
         "<tr><td>{}<br><code>{}</code></td><td>{}</td><td>{space}</td><td>{}</td></tr>",
         escape(&info.nickname),
-        escape(&info.id.to_string()),
+        escape(info.id.as_str()),
         escape(&json::connection_status(&health)),
         escape(version)
     );

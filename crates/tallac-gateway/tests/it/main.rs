@@ -1,5 +1,7 @@
 //! The web API over real sockets, on a grid of simulated servers.
 
+#![expect(clippy::unwrap_used, reason = "what fails in a test should end it, helpers included")]
+
 mod download;
 mod errors;
 mod pages;

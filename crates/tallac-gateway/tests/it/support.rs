@@ -1,4 +1,5 @@
-//! A grid of simulated servers with a web API on a port of its own, and a client that sees every byte.
+//! A grid of simulated servers with a web API on a port of its own, and a client that sees every
+//! byte.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
