@@ -74,7 +74,8 @@ pub(crate) async fn run(args: DemoArgs, globals: &Globals) -> Result<ExitCode> {
     }
     if let (Ok(findings), false) = (&outcome, args.exit) {
         let text = format!(
-            "\nThe gateway goes on, with the three servers that are left. Get the file yourself:\n  \
+            "\nThe gateway goes on, with the three servers that are left. \
+             Get the file yourself:\n  \
              {}uri/{}\n\
              To put a new file, more servers would have to run. Ctrl-C ends it.",
             findings.url, findings.cap,
