@@ -51,6 +51,11 @@ async fn two_servers_are_too_few_and_none_is_another_error() {
     assert!(matches!(error, DownloadError::NoShares { asked: 0, unanswered: 10 }), "{error}");
 }
 
+/// An offset in a file that is in memory.
+fn at(offset: u64) -> usize {
+    usize::try_from(offset).unwrap()
+}
+
 #[tokio::test]
 async fn ranges_are_exact_and_fetch_only_their_segments() {
     let grid = TestGrid::new(10, DEFAULTS).await;
@@ -70,7 +75,7 @@ async fn ranges_are_exact_and_fetch_only_their_segments() {
         let stream = grid.grid.downloader().read(&cap, range.clone()).await.unwrap();
         let pieces: Vec<_> = stream.try_collect().await.unwrap();
         let end = range.end.min(3_000_000);
-        let expected = &data[range.start as usize..end as usize];
+        let expected = &data[at(range.start)..at(end)];
         assert_eq!(pieces.concat(), expected, "{range:?}");
     }
 }
@@ -84,7 +89,7 @@ async fn a_range_costs_its_segments_and_the_hashes() {
         let before = grid.bytes_read();
         let stream = grid.grid.downloader().read(&cap, range.clone()).await.unwrap();
         let pieces: Vec<_> = stream.try_collect().await.unwrap();
-        assert_eq!(pieces.concat(), data[range.start as usize..range.end as usize], "{range:?}");
+        assert_eq!(pieces.concat(), data[at(range.start)..at(range.end)], "{range:?}");
         let read = grid.bytes_read() - before;
         assert!(read < segments * (1 << 20) + 20_000, "{read} bytes for {range:?}");
     }

@@ -1,5 +1,7 @@
 //! Upload and download over a grid of simulated servers.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 mod download;
 mod sources;
 mod support;

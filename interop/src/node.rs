@@ -1,0 +1,372 @@
+//! One node: its directory, its process, its port.
+
+use std::fmt::Write as _;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+use crate::{Commands, Web, create_all};
+
+/// How long a node may take to start.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How often something that another process does is looked for.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Keeps Tahoe-LAFS, which opens a port for its log on all interfaces, on this machine.
+const LOOPBACK_ONLY: &str = "\
+import socket
+_bind = socket.socket.bind
+def bind(self, address):
+    if self.family == socket.AF_INET and address[0] in ('', '0.0.0.0'):
+        address = ('127.0.0.1',) + tuple(address[1:])
+    return _bind(self, address)
+socket.socket.bind = bind
+";
+
+/// Whose program runs a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Tahoe-LAFS 1.20.
+    Tahoe,
+    /// This project.
+    Tallac,
+}
+
+/// What a new node is to be.
+#[derive(Debug, Clone)]
+pub struct NodeOptions {
+    /// Whether it keeps shares.
+    pub storage: bool,
+    /// Whether it has a web API.
+    pub web: bool,
+    /// Shares needed, happiness, shares made.
+    pub encoding: (u16, u16, u16),
+    /// Largest segment, in bytes, where it is not the usual one.
+    pub segment_size_max: Option<u64>,
+    /// Whether a Tahoe-LAFS client speaks Foolscap rather than HTTPS.
+    pub force_foolscap: bool,
+    /// FURL of an introducer.
+    pub introducer: Option<String>,
+}
+
+impl NodeOptions {
+    /// A storage server and nothing else.
+    #[must_use]
+    pub const fn server() -> Self {
+        let encoding = (3, 7, 10);
+        Self {
+            storage: true,
+            web: false,
+            encoding,
+            segment_size_max: None,
+            force_foolscap: false,
+            introducer: None,
+        }
+    }
+
+    /// A gateway that codes files like this.
+    #[must_use]
+    pub fn gateway(encoding: (u16, u16, u16)) -> Self {
+        Self { storage: false, web: true, encoding, ..Self::server() }
+    }
+}
+
+/// What a client has to know of a storage server.
+#[derive(Debug, Clone)]
+pub struct ServerEntry {
+    server_id: String,
+    furl: String,
+    nurl: String,
+    permutation_seed: String,
+}
+
+/// A node directory, and the process that runs it, if one does. Dropped, it is stopped.
+#[derive(Debug)]
+pub struct Node {
+    commands: Commands,
+    dir: PathBuf,
+    port: u16,
+    web_port: u16,
+    running: Option<Child>,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.running {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Node {
+    /// Makes node directories with one of the two programs.
+    ///
+    /// # Errors
+    /// When the program fails.
+    pub fn create(
+        commands: &Commands,
+        kind: Kind,
+        dirs: &[PathBuf],
+        options: &NodeOptions,
+    ) -> Result<Vec<Self>> {
+        let ports = free_ports(2 * dirs.len())?;
+        let mut nodes = Vec::new();
+        let mut lines = Vec::new();
+        for (dir, ports) in dirs.iter().zip(ports.chunks_exact(2)) {
+            let (port, web_port) = (ports[0], ports[1]);
+            lines.push(create_arguments(dir, port, web_port, options));
+            let (commands, dir) = (commands.clone(), dir.clone());
+            nodes.push(Self { commands, dir, port, web_port, running: None });
+        }
+        match kind {
+            Kind::Tahoe => create_all(&commands.tahoe, &lines)?,
+            Kind::Tallac => {
+                for line in &lines {
+                    let output = Command::new(&commands.tallac).args(line).output()?;
+                    let text = String::from_utf8_lossy(&output.stderr);
+                    ensure!(output.status.success(), "tallac {}: {text}", line.join(" "));
+                }
+            }
+        }
+        for node in &nodes {
+            node.configure(options)?;
+        }
+        Ok(nodes)
+    }
+
+    /// Settings that the commands have no flags for.
+    fn configure(&self, options: &NodeOptions) -> Result<()> {
+        let path = self.dir.join("tahoe.cfg");
+        let mut text = std::fs::read_to_string(&path)?;
+        text = text.replace("reserved_space = 1G", "reserved_space = 0");
+        let mut client = format!("[client]\nforce_foolscap = {}\n", options.force_foolscap);
+        if let Some(size) = options.segment_size_max {
+            let key = "shares._max_immutable_segment_size_for_testing";
+            let _ = writeln!(client, "{key} = {size}");
+        }
+        text = text.replace("[client]\n", &client);
+        std::fs::write(&path, text)?;
+        Ok(())
+    }
+
+    /// Its directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Starts it with one of the two programs, whichever made it, and waits until it answers.
+    ///
+    /// # Errors
+    /// When it does not start, with the end of its log.
+    pub fn start(&mut self, kind: Kind) -> Result<()> {
+        self.launch(kind)?;
+        self.wait_until_up()
+    }
+
+    /// Starts the process and does not wait.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub fn launch(&mut self, kind: Kind) -> Result<()> {
+        ensure!(self.running.is_none(), "{} runs already", self.dir.display());
+        let log = std::fs::File::create(self.dir.join("run.log"))?;
+        let mut command = match kind {
+            Kind::Tallac => Command::new(&self.commands.tallac),
+            Kind::Tahoe => {
+                let shim = self.dir.join("loopback-only");
+                std::fs::create_dir_all(&shim)?;
+                std::fs::write(shim.join("sitecustomize.py"), LOOPBACK_ONLY)?;
+                let mut command = Command::new(&self.commands.tahoe);
+                command.env("PYTHONPATH", shim);
+                command
+            }
+        };
+        command.args(["run", "--allow-stdin-close"]).arg(&self.dir);
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        self.running = Some(command.spawn().context("cannot start the node")?);
+        Ok(())
+    }
+
+    /// Waits until the ports that it should have are open.
+    ///
+    /// # Errors
+    /// When it ended, or takes too long.
+    pub fn wait_until_up(&mut self) -> Result<()> {
+        let text = std::fs::read_to_string(self.dir.join("tahoe.cfg"))?;
+        let has = |port: u16| text.contains(&format!("tcp:{port}:interface"));
+        let ports: Vec<u16> = [self.port, self.web_port].into_iter().filter(|&p| has(p)).collect();
+        let started = Instant::now();
+        while !ports.iter().all(|&port| is_open(port)) {
+            let child = self.running.as_mut().context("it was not started")?;
+            let ended = child.try_wait()?;
+            if ended.is_some() || started.elapsed() > START_TIMEOUT {
+                let log = std::fs::read_to_string(self.dir.join("run.log")).unwrap_or_default();
+                bail!("{} did not start ({ended:?}):\n{log}", self.dir.display());
+            }
+            std::thread::sleep(LOOK_INTERVAL);
+        }
+        Ok(())
+    }
+
+    /// Stops it in an orderly way, and waits for that.
+    ///
+    /// # Errors
+    /// When it does not run, or does not stop.
+    pub fn stop(&mut self) -> Result<()> {
+        let mut child = self.running.take().context("it does not run")?;
+        let status = Command::new("kill").arg(child.id().to_string()).status()?;
+        ensure!(status.success(), "the process cannot be told to stop");
+        child.wait()?;
+        Ok(())
+    }
+
+    /// The process's id, while it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.running.as_ref().map(Child::id)
+    }
+
+    /// Its web API.
+    #[must_use]
+    pub fn web(&self) -> Web {
+        Web::new(format!("http://127.0.0.1:{}", self.web_port))
+    }
+
+    /// Makes a gateway use these servers and no others.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn use_servers(&self, servers: &[ServerEntry]) -> Result<()> {
+        let path = self.dir.join("private/servers.yaml");
+        Ok(std::fs::write(path, servers_yaml(servers))?)
+    }
+
+    /// Waits until the gateway is connected to so many servers, over HTTPS or whatever it speaks.
+    ///
+    /// # Errors
+    /// When that takes too long.
+    pub fn wait_for_servers(&self, count: usize) -> Result<()> {
+        let web = self.web();
+        let started = Instant::now();
+        loop {
+            let welcome = web.get_text("/?t=json").unwrap_or_default();
+            let welcome: Value = serde_json::from_str(&welcome).unwrap_or_default();
+            let servers = welcome["servers"].as_array().cloned().unwrap_or_default();
+            let status = |server: &Value| server["connection_status"].as_str().map(str::to_owned);
+            let connected = servers.iter().filter_map(status);
+            let connected =
+                connected.filter(|status| status.to_lowercase().starts_with("connected"));
+            if connected.count() >= count {
+                return Ok(());
+            }
+            ensure!(started.elapsed() < START_TIMEOUT, "not connected to {count}: {welcome}");
+            std::thread::sleep(LOOK_INTERVAL);
+        }
+    }
+
+    /// What a client has to know of this storage server, from its own files; it was started once.
+    ///
+    /// # Errors
+    /// When a file is missing.
+    pub fn entry(&self) -> Result<ServerEntry> {
+        let read = |name: &str| -> Result<String> {
+            let path = self.dir.join(name);
+            let text = std::fs::read_to_string(&path);
+            Ok(text.with_context(|| format!("cannot read {}", path.display()))?.trim().to_owned())
+        };
+        let furl = read("private/storage.furl")?;
+        let name = furl.rsplit('/').next().context("a FURL has a name")?.to_owned();
+        let hash = self.spki_hash()?;
+        Ok(ServerEntry {
+            server_id: read("node.pubkey")?.trim_start_matches("pub-").to_owned(),
+            nurl: format!("pb://{hash}@127.0.0.1:{}/{name}#v=1", self.port),
+            permutation_seed: read("permutation-seed")?,
+            furl,
+        })
+    }
+
+    /// The hash that the NURL begins with, computed by Tahoe-LAFS's own code.
+    fn spki_hash(&self) -> Result<String> {
+        let python = self.commands.tahoe.with_file_name("python");
+        let code = "import sys\n\
+                    from cryptography.x509 import load_pem_x509_certificate as load\n\
+                    from allmydata.storage.http_common import get_spki_hash\n\
+                    print(get_spki_hash(load(open(sys.argv[1],'rb').read())).decode())";
+        let pem = self.dir.join("private/node.pem");
+        let output = Command::new(python).args(["-c", code]).arg(pem).output()?;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    }
+}
+
+fn create_arguments(dir: &Path, port: u16, web_port: u16, options: &NodeOptions) -> Vec<String> {
+    let (needed, happy, total) = options.encoding;
+    let mut line = vec![
+        if options.storage { "create-node" } else { "create-client" }.to_owned(),
+        format!("--shares-needed={needed}"),
+        format!("--shares-happy={happy}"),
+        format!("--shares-total={total}"),
+        format!("--nickname={}", dir.file_name().unwrap_or_default().to_string_lossy()),
+    ];
+    if options.web {
+        line.push(format!("--webport=tcp:{web_port}:interface=127.0.0.1"));
+    } else {
+        line.push("--webport=none".to_owned());
+    }
+    if options.storage {
+        line.push(format!("--port=tcp:{port}:interface=127.0.0.1"));
+        line.push(format!("--location=tcp:127.0.0.1:{port}"));
+    }
+    if let Some(furl) = &options.introducer {
+        line.push(format!("--introducer={furl}"));
+    }
+    line.push(dir.to_string_lossy().into_owned());
+    line
+}
+
+/// The text of `private/servers.yaml` with these servers.
+#[must_use]
+pub fn servers_yaml(servers: &[ServerEntry]) -> String {
+    let mut text = "storage:\n".to_owned();
+    for server in servers {
+        let ServerEntry { server_id, furl, nurl, permutation_seed } = server;
+        let _ = write!(
+            text,
+            "  {server_id}:\n    ann:\n      anonymous-storage-FURL: \"{furl}\"\n      \
+             permutation-seed-base32: \"{permutation_seed}\"\n      \
+             anonymous-storage-NURLs:\n        - \"{nurl}\"\n"
+        );
+    }
+    text
+}
+
+fn is_open(port: u16) -> bool {
+    let at = SocketAddr::from(([127, 0, 0, 1], port));
+    TcpStream::connect_timeout(&at, Duration::from_secs(1)).is_ok()
+}
+
+/// Ports that are free now, outside the range that outgoing connections get.
+fn free_ports(count: usize) -> Result<Vec<u16>> {
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
+    let outgoing = range.ok().and_then(|text| text.split_whitespace().next()?.parse().ok());
+    let end: u16 = outgoing.unwrap_or(32_768u16).clamp(12_000, 60_000);
+    let mut held = Vec::new();
+    for _ in 0..count * 200 {
+        if held.len() == count {
+            break;
+        }
+        let mut random = [0; 2];
+        getrandom::fill(&mut random).context("the system gave no random bytes")?;
+        let port = 10_000 + u16::from_be_bytes(random) % (end - 10_000);
+        held.extend(TcpListener::bind(("127.0.0.1", port)));
+    }
+    ensure!(held.len() == count, "too few free ports");
+    held.iter().map(|socket| Ok(socket.local_addr()?.port())).collect()
+}

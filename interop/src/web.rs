@@ -1,0 +1,78 @@
+//! A node's web API, as any program would call it.
+
+use std::io::Read;
+
+use anyhow::{Context, Result, ensure};
+
+/// The web API of a node.
+#[derive(Debug, Clone)]
+pub struct Web {
+    agent: ureq::Agent,
+    base: String,
+}
+
+impl Web {
+    /// At this URL, without a slash at the end.
+    #[must_use]
+    pub fn new(base: String) -> Self {
+        let config = ureq::Agent::config_builder().http_status_as_error(false);
+        Self { agent: config.build().new_agent(), base }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Puts a file, and gives its cap.
+    ///
+    /// # Errors
+    /// When the answer is no cap, with what it is.
+    pub fn put(&self, body: &[u8]) -> Result<String> {
+        let mut answer = self.agent.put(format!("{}/uri", self.base)).send(body)?;
+        let text = answer.body_mut().read_to_string()?;
+        ensure!(answer.status().is_success(), "PUT /uri: {}: {text}", answer.status());
+        ensure!(text.starts_with("URI:"), "PUT /uri gave no cap: {text}");
+        Ok(text)
+    }
+
+    /// Gets a file.
+    ///
+    /// # Errors
+    /// When the status is not 200, with what the node said.
+    pub fn get(&self, cap: &str) -> Result<Vec<u8>> {
+        self.fetch(cap, None)
+    }
+
+    /// Gets a range of a file, both ends included.
+    ///
+    /// # Errors
+    /// When the status is not 206, with what the node said.
+    pub fn get_range(&self, cap: &str, from: u64, to: u64) -> Result<Vec<u8>> {
+        self.fetch(cap, Some(format!("bytes={from}-{to}")))
+    }
+
+    fn fetch(&self, cap: &str, range: Option<String>) -> Result<Vec<u8>> {
+        let mut request = self.agent.get(format!("{}/uri/{cap}", self.base));
+        let expected = if range.is_some() { 206 } else { 200 };
+        if let Some(range) = range {
+            request = request.header("Range", range);
+        }
+        let mut answer = request.call()?;
+        let mut bytes = Vec::new();
+        answer.body_mut().as_reader().read_to_end(&mut bytes).context("broke off")?;
+        let status = answer.status();
+        ensure!(status == expected, "{status}: {}", String::from_utf8_lossy(&bytes));
+        Ok(bytes)
+    }
+
+    /// Gets text at a path.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn get_text(&self, path: &str) -> Result<String> {
+        let mut answer = self.agent.get(format!("{}{path}", self.base)).call()?;
+        Ok(answer.body_mut().read_to_string()?)
+    }
+}
