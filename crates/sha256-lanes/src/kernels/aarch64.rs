@@ -8,7 +8,7 @@ use std::arch::aarch64::{
 };
 
 use super::constants::{ROUND_CONSTANTS, sixteen_groups};
-use super::{Block, Lane, State};
+use super::{Block, INITIAL_STATE, Lane, State};
 
 /// One lane in registers.
 #[derive(Clone, Copy)]
@@ -22,7 +22,10 @@ struct Registers {
 /// Compresses the first `count` blocks of every lane.
 #[target_feature(enable = "neon,sha2")]
 pub(super) fn compress<const N: usize>(lanes: [Lane<'_>; N], count: usize) {
-    let mut registers: [Registers; N] = std::array::from_fn(|i| load(lanes[i].state));
+    let mut registers = [load(&INITIAL_STATE); N];
+    for (registers, lane) in registers.iter_mut().zip(&lanes) {
+        *registers = load(lane.state);
+    }
     let blocks: [&[Block]; N] = std::array::from_fn(|i| &lanes[i].blocks[..count]);
     #[expect(clippy::needless_range_loop, reason = "goes through N slices, not one")]
     for at in 0..count {
@@ -68,7 +71,8 @@ fn message_words<const G: usize>(block: &Block) -> uint32x4_t {
 #[inline]
 #[target_feature(enable = "neon,sha2")]
 fn next_words<const G: usize>(schedule: &[uint32x4_t; 4]) -> uint32x4_t {
-    let [a, b, c, d] = std::array::from_fn(|i| schedule[(G + i) % 4]);
+    let [a, b] = [schedule[G % 4], schedule[(G + 1) % 4]];
+    let [c, d] = [schedule[(G + 2) % 4], schedule[(G + 3) % 4]];
     vsha256su1q_u32(vsha256su0q_u32(a, b), c, d)
 }
 

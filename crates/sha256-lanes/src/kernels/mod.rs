@@ -108,6 +108,8 @@ impl Kernel {
         let count = lanes.first().map_or(0, |lane| lane.blocks.len());
         assert!(lanes.iter().all(|lane| lane.blocks.len() == count));
         match self.0 {
+            // Taking turns gains nothing with one lane, and the crate has the same instructions.
+            _ if N == 1 => portable::compress(lanes),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: a kernel of this set exists only where its instructions were found.
             Set::ShaNi => unsafe { shani::compress(lanes, count) },

@@ -9,7 +9,7 @@ use std::arch::x86_64::{
 };
 
 use super::constants::{ROUND_CONSTANTS, sixteen_groups};
-use super::{Block, Lane, State};
+use super::{Block, INITIAL_STATE, Lane, State};
 
 /// One lane in registers. The instructions want the words of a state in this order, from the
 /// highest to the lowest of the vector.
@@ -24,7 +24,10 @@ struct Registers {
 /// Compresses the first `count` blocks of every lane.
 #[target_feature(enable = "sha,ssse3,sse4.1,avx")]
 pub(super) fn compress<const N: usize>(lanes: [Lane<'_>; N], count: usize) {
-    let mut registers: [Registers; N] = std::array::from_fn(|i| load(lanes[i].state));
+    let mut registers = [load(&INITIAL_STATE); N];
+    for (registers, lane) in registers.iter_mut().zip(&lanes) {
+        *registers = load(lane.state);
+    }
     let blocks: [&[Block]; N] = std::array::from_fn(|i| &lanes[i].blocks[..count]);
     #[expect(clippy::needless_range_loop, reason = "goes through N slices, not one")]
     for at in 0..count {
@@ -70,7 +73,8 @@ fn message_words<const G: usize>(block: &Block) -> __m128i {
 #[inline]
 #[target_feature(enable = "sha,ssse3,sse4.1,avx")]
 fn next_words<const G: usize>(schedule: &[__m128i; 4]) -> __m128i {
-    let [a, b, c, d] = std::array::from_fn(|i| schedule[(G + i) % 4]);
+    let [a, b] = [schedule[G % 4], schedule[(G + 1) % 4]];
+    let [c, d] = [schedule[(G + 2) % 4], schedule[(G + 3) % 4]];
     let sum = _mm_add_epi32(_mm_sha256msg1_epu32(a, b), _mm_alignr_epi8::<4>(d, c));
     _mm_sha256msg2_epu32(sum, d)
 }
