@@ -9,7 +9,7 @@ use std::arch::x86_64::{
 };
 
 use super::constants::{ROUND_CONSTANTS, sixteen_groups};
-use super::{Block, INITIAL_STATE, Lane, State};
+use super::{BLOCK_LEN, Block, INITIAL_STATE, Lane, State};
 
 /// One lane in registers. The instructions want the words of a state in this order, from the
 /// highest to the lowest of the vector.
@@ -28,12 +28,13 @@ pub(super) fn compress<const N: usize>(lanes: [Lane<'_>; N], count: usize) {
     for (registers, lane) in registers.iter_mut().zip(&lanes) {
         *registers = load(lane.state);
     }
-    let blocks: [&[Block]; N] = std::array::from_fn(|i| &lanes[i].blocks[..count]);
-    #[expect(clippy::needless_range_loop, reason = "goes through N slices, not one")]
     for at in 0..count {
         let before = registers;
-        let block: [&Block; N] = std::array::from_fn(|i| &blocks[i][at]);
-        sixteen_groups!(four_rounds(&mut registers, &block));
+        let mut blocks = [&[0; BLOCK_LEN]; N];
+        for (block, lane) in blocks.iter_mut().zip(&lanes) {
+            *block = &lane.blocks[at];
+        }
+        sixteen_groups!(four_rounds(&mut registers, &blocks));
         for (now, before) in registers.iter_mut().zip(&before) {
             now.abef = _mm_add_epi32(now.abef, before.abef);
             now.cdgh = _mm_add_epi32(now.cdgh, before.cdgh);
