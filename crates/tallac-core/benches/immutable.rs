@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a measurement prints what it measured")]
 
 use std::hint::black_box;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -19,6 +20,8 @@ const KEY: [u8; 16] = *b"an immutable key";
 const FILE_LEN: usize = 16 << 20;
 const NEEDED: usize = 3;
 const TOTAL: usize = 10;
+/// Plaintext decoded at once: as much as the downloader does.
+const RUN_LEN: u64 = 2 << 20;
 const LEAVES: usize = 1024;
 const SAMPLES: usize = 11;
 
@@ -54,9 +57,12 @@ fn file(segment_size: u64) {
         let (file, proven) = shares.verify(&numbers);
         let decoder = SegmentDecoder::new(geometry, &KEY);
         print_rate(name, || {
-            for segment in 0..geometry.segment_count() {
-                let runs: Vec<_> = proven.iter().map(|share| shares.run(share, segment)).collect();
-                let back = decoder.decode(&file, segment..segment + 1, &runs);
+            let step = usize_of(RUN_LEN / geometry.segment_size());
+            for start in (0..geometry.segment_count()).step_by(step) {
+                let segments = start..geometry.segment_count().min(start + step as u64);
+                let runs: Vec<_> =
+                    proven.iter().map(|share| shares.run(share, &segments)).collect();
+                let back = decoder.decode(&file, segments, &runs);
                 assert!(!black_box(back).expect("the shares are right").is_empty());
             }
         });
@@ -117,10 +123,10 @@ impl Shares {
         (file, proven)
     }
 
-    fn run<'a>(&'a self, share: &'a ShareVerifier, segment: u64) -> ShareRun<'a> {
-        let from = usize_of(self.geometry.block_offset(segment));
-        let len = usize_of(self.geometry.block_len(segment));
-        ShareRun { share, data: &self.blocks[share.number().index()][from..from + len] }
+    fn run<'a>(&'a self, share: &'a ShareVerifier, segments: &Range<u64>) -> ShareRun<'a> {
+        let from = usize_of(self.geometry.block_offset(segments.start));
+        let len: u64 = segments.clone().map(|s| self.geometry.block_len(s)).sum();
+        ShareRun { share, data: &self.blocks[share.number().index()][from..from + usize_of(len)] }
     }
 }
 
