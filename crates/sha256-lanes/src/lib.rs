@@ -1,50 +1,60 @@
-//! TEMPORARY stand-in so that others can compile; being replaced.
-#![allow(missing_docs, clippy::pedantic, reason = "temporary")]
-use sha2::{Digest as _, Sha256};
+//! SHA-256 of several messages at once on one core.
+//!
+//! The processor's SHA-256 instructions have a long latency: one message leaves their unit idle
+//! half of the time, because each round waits for the one before it. Messages do not wait for each
+//! other, so the rounds of up to four are interleaved, which is about twice as fast.
+//!
+//! A message is a prefix and data, so that a tagged hash needs no copy of either; it is hashed once
+//! or twice (SHA-256d, the hash of the hash). A [`Batch`] is a queue of messages of any lengths. A
+//! [`Stream`] takes its message piece by piece, alone or as a part of batches.
+//!
+//! **The layers**, bottom up: `kernels` (compress blocks, one module an instruction set, chosen at
+//! run time), `job` (a message as runs of whole blocks), `stream` and `batch` (the public face).
+//!
+//! ```
+//! use sha256_lanes::{Batch, Stream, sha256d};
+//!
+//! let mut whole = Stream::with_prefix(b"file:");
+//! let mut batch = Batch::new();
+//! batch.push_stream(&mut whole, b"of two parts");
+//! batch.push_double(b"part:", b"of two");
+//! batch.push_double(b"part:", b" parts");
+//! let digests = batch.run();
+//! assert_eq!(digests, [sha256d(b"part:", b"of two"), sha256d(b"part:", b" parts")]);
+//! assert_eq!(whole.finalize_double(), sha256d(b"file:", b"of two parts"));
+//! ```
+
+mod batch;
+mod job;
+mod kernels;
+mod stream;
+
+#[cfg(test)]
+mod tests;
+
+pub use batch::Batch;
+pub use kernels::Kernel;
+pub use stream::Stream;
+
+use job::{End, Job};
+
+/// What comes out of SHA-256.
 pub type Digest = [u8; 32];
+
+/// SHA-256 of `prefix` and then `data`.
+#[must_use]
 pub fn sha256(prefix: &[u8], data: &[u8]) -> Digest {
-    Sha256::new().chain_update(prefix).chain_update(data).finalize().into()
+    Job::new(&Stream::with_prefix(prefix), data, End::Single).run_alone().digest()
 }
+
+/// SHA-256 of the SHA-256 of `prefix` and then `data`.
+#[must_use]
 pub fn sha256d(prefix: &[u8], data: &[u8]) -> Digest {
-    Sha256::digest(sha256(prefix, data)).into()
+    Job::new(&Stream::with_prefix(prefix), data, End::Double).run_alone().digest()
 }
-#[derive(Clone, Debug, Default)]
-pub struct Stream(Sha256);
-impl Stream {
-    pub fn new() -> Self {
-        Self::default()
-    }
-    pub fn with_prefix(p: &[u8]) -> Self {
-        Self(Sha256::new().chain_update(p))
-    }
-    pub fn update(&mut self, d: &[u8]) {
-        self.0.update(d)
-    }
-    pub fn finalize(self) -> Digest {
-        self.0.finalize().into()
-    }
-    pub fn finalize_double(self) -> Digest {
-        Sha256::digest(self.finalize()).into()
-    }
-}
-#[derive(Debug, Default)]
-pub struct Batch<'a>(Vec<Digest>, std::marker::PhantomData<&'a ()>);
-impl<'a> Batch<'a> {
-    pub fn new() -> Self {
-        Self::default()
-    }
-    pub fn push_double(&mut self, p: &'a [u8], d: &'a [u8]) -> usize {
-        self.0.push(sha256d(p, d));
-        self.0.len() - 1
-    }
-    pub fn push_single(&mut self, p: &'a [u8], d: &'a [u8]) -> usize {
-        self.0.push(sha256(p, d));
-        self.0.len() - 1
-    }
-    pub fn push_stream(&mut self, s: &'a mut Stream, d: &'a [u8]) {
-        s.update(d)
-    }
-    pub fn run(self) -> Vec<Digest> {
-        self.0
-    }
+
+/// Name of the kernel that this machine uses, e.g. `sha-ni`.
+#[must_use]
+pub fn kernel_name() -> &'static str {
+    Kernel::best().name()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{leaf_node, node_count, parent, parent_hash, sibling};
+use super::{hash_row, leaf_node, node_count, padded, parent, parent_hash, sibling};
 use crate::hash::Hash;
 
 /// Why hashes were not taken into a tree. Nothing of the set was.
@@ -118,7 +118,26 @@ impl PartialTree {
         if hashes.len() > self.nodes.len() || !rest.is_empty() {
             return Err(MerkleError::NoSuchNode { node: self.nodes.len() });
         }
-        self.add(hashes.iter().copied().enumerate())
+        let contradicts = |(known, hash): (&Option<Hash>, &Hash)| known.is_some_and(|k| k != *hash);
+        if let Some(node) = self.nodes.iter().zip(hashes).position(contradicts) {
+            return Err(MerkleError::Mismatch { node });
+        }
+        // Every node but the root, which is known, is proven by its parent: so all of them are.
+        let mut row = padded(self.leaves) - 1;
+        let mut above = vec![[0; 32]; row.div_ceil(2)];
+        while row > 0 {
+            let up = parent(row);
+            let above = &mut above[..row - up];
+            hash_row(&hashes[row..=2 * row], above);
+            if let Some(at) =
+                above.iter().zip(&hashes[up..]).position(|(made, given)| made != given)
+            {
+                return Err(MerkleError::Mismatch { node: up + at });
+            }
+            row = up;
+        }
+        self.nodes = hashes.iter().copied().map(Some).collect();
+        Ok(())
     }
 }
 
@@ -175,6 +194,23 @@ mod tests {
                 Err(MerkleError::Missing { .. })
             );
             prop_assert!(missing);
+        }
+
+        #[test]
+        fn a_region_with_one_flipped_bit_is_found_and_changes_nothing(
+            leaves in 1_usize..40, at: prop::sample::Index, bit in 0..8_u32,
+        ) {
+            let whole = tree_of(leaves);
+            let mut region = whole.to_bytes();
+            let at = at.index(region.len());
+            region[at] ^= 1 << bit;
+            let mut partial = PartialTree::new(leaves, whole.root());
+            let mismatch = matches!(partial.add_region(&region), Err(MerkleError::Mismatch { .. }));
+            prop_assert!(mismatch);
+            prop_assert_eq!(partial.nodes.iter().flatten().count(), 1);
+            prop_assert_eq!(partial.add_region(&whole.to_bytes()), Ok(()));
+            let nodes: Vec<Hash> = partial.nodes.into_iter().flatten().collect();
+            prop_assert_eq!(&nodes[..], whole.nodes());
         }
 
         #[test]
