@@ -8,7 +8,7 @@ use tallac_core::cap::{ChkReadCap, EncryptionKey};
 use tallac_core::hash::Hash;
 use tallac_core::ids::{ShareNumber, StorageIndex};
 use tallac_core::immutable::{
-    Encoding, FileVerifier, Geometry, SEGMENT_SIZE_DEFAULT, SegmentDecoder,
+    Encoding, FileVerifier, Geometry, SEGMENT_SIZE_DEFAULT, SEGMENTS_MAX, SegmentDecoder,
 };
 use tallac_core::storage::{ShareKind, StorageError};
 use tokio::sync::{Mutex, OnceCell, RwLock};
@@ -19,9 +19,6 @@ use super::share::{OpenError, OpenShare, Opened};
 use crate::grid::Grid;
 use crate::patience::{Patience, gather};
 use crate::servers::GridServer;
-
-/// Segments of a file at most: their hash trees are held in memory.
-const SEGMENTS_MAX: u64 = 1 << 22;
 
 /// How often a share may be too slow before it counts as lost.
 const SLOW_MAX: u32 = 3;
@@ -164,9 +161,6 @@ impl File {
         if self.proven.get().is_none() {
             let verifier = FileVerifier::new(opened.ueb.clone());
             let geometry = *verifier.geometry();
-            if geometry.segment_count() > SEGMENTS_MAX {
-                return Err(OpenError::File(DownloadError::TooManySegments { size: self.size }));
-            }
             let decoder = SegmentDecoder::new(geometry, self.key.expose());
             let proven = Proven { verifier: RwLock::new(verifier), decoder, geometry };
             let _ = self.proven.set(proven);

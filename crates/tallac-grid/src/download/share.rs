@@ -11,7 +11,8 @@ use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
 use tallac_core::ids::ShareNumber;
 use tallac_core::immutable::{
-    FileVerifier, Geometry, HEADER_LEN_MAX, ShareLayout, ShareVerifier, UEB_LEN_MAX, Ueb, UebError,
+    FileVerifier, Geometry, HEADER_LEN_MAX, SEGMENTS_MAX, ShareLayout, ShareVerifier, UEB_LEN_MAX,
+    Ueb, UebError,
 };
 use tallac_core::storage::{ReadRequest, ShareKind, StorageError};
 use tokio::time::timeout;
@@ -215,6 +216,9 @@ async fn read_by_header(file: &File, location: &Location) -> Result<Opened, Open
                 _ => OpenError::File(DownloadError::broken(&error)),
             },
         )?;
+    if ueb.geometry.segment_count() > SEGMENTS_MAX {
+        return Err(OpenError::File(DownloadError::TooManySegments { size: file.size }));
+    }
     layout.check(&ueb.geometry).map_err(|e| corrupt(&e))?;
     let tree = tree_len(&ueb.geometry);
     let (crypttext_tree, block_tree, chain) = tokio::try_join!(
