@@ -102,7 +102,8 @@ fn encodings() {
 #[test]
 fn gbs_messages() {
     let version = include_bytes!("../../crates/tallac-net/tests/data/version.cbor");
-    let allocate = b"\xa2\x6dshare-numbers\xd9\x01\x02\x83\x00\x01\x18\xff\x6eallocated-size\x1a\x00\x01\x00\x00";
+    let allocate = b"\xa2\x6dshare-numbers\xd9\x01\x02\x83\x00\x01\x18\xff\
+        \x6eallocated-size\x1a\x00\x01\x00\x00";
     let required = b"\xa1\x68required\x81\xa2\x65begin\x00\x63end\x18\x64";
     let reason = b"\xa1\x66reason\x63bad";
     let seeds = [&version[..], &allocate[..], &required[..], &reason[..], &[0xd9, 1, 2, 0x80]];
