@@ -23,6 +23,15 @@ use crate::servers::GridServer;
 /// Segments of a file at most: their hash trees are held in memory.
 const SEGMENTS_MAX: u64 = 1 << 22;
 
+/// Refuses a file whose hash trees would be too large to hold, before anything is made room for:
+/// the sizes are what a cap says, or a share's UEB.
+pub(super) fn check_segments(geometry: &Geometry) -> Result<(), DownloadError> {
+    if geometry.segment_count() > SEGMENTS_MAX {
+        return Err(DownloadError::TooManySegments { size: geometry.size() });
+    }
+    Ok(())
+}
+
 /// How often a share may be too slow before it counts as lost.
 const SLOW_MAX: u32 = 3;
 
@@ -66,9 +75,7 @@ impl File {
     pub(super) fn new(grid: &Grid, cap: &ChkReadCap, start: u64) -> Result<Self, DownloadError> {
         let encoding = cap.encoding()?;
         let guess = Geometry::for_upload(encoding, cap.size(), SEGMENT_SIZE_DEFAULT)?;
-        if guess.segment_count() > SEGMENTS_MAX {
-            return Err(DownloadError::TooManySegments { size: cap.size() });
-        }
+        check_segments(&guess)?;
         let finder = Finder::new(grid, cap.storage_index(), encoding.total().into());
         Ok(Self {
             storage_index: cap.storage_index(),
@@ -164,9 +171,6 @@ impl File {
         if self.proven.get().is_none() {
             let verifier = FileVerifier::new(opened.ueb.clone());
             let geometry = *verifier.geometry();
-            if geometry.segment_count() > SEGMENTS_MAX {
-                return Err(OpenError::File(DownloadError::TooManySegments { size: self.size }));
-            }
             let decoder = SegmentDecoder::new(geometry, self.key.expose());
             let proven = Proven { verifier: RwLock::new(verifier), decoder, geometry };
             let _ = self.proven.set(proven);

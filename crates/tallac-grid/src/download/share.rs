@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use super::error::DownloadError;
 use super::find::Location;
-use super::pool::File;
+use super::pool::{File, check_segments};
 
 /// Shares up to this size are read whole, in one request.
 const WHOLE_MAX: u64 = 64 << 10;
@@ -215,6 +215,7 @@ async fn read_by_header(file: &File, location: &Location) -> Result<Opened, Open
                 _ => OpenError::File(DownloadError::broken(&error)),
             },
         )?;
+    check_segments(&ueb.geometry).map_err(OpenError::File)?;
     layout.check(&ueb.geometry).map_err(|e| corrupt(&e))?;
     let tree = tree_len(&ueb.geometry);
     let (crypttext_tree, block_tree, chain) = tokio::try_join!(
