@@ -1,0 +1,4 @@
+//! Capabilities, of every kind and in every context.
+#![cfg_attr(fuzzing, no_main)]
+
+fuzz::main!(caps);

@@ -1,0 +1,4 @@
+//! CBOR messages of GBS.
+#![cfg_attr(fuzzing, no_main)]
+
+fuzz::main!(gbs_messages);

@@ -1,0 +1,44 @@
+//! Every target with its seeds, and with many damaged ones.
+
+use std::panic::catch_unwind;
+
+use fuzz::mutate::{Noise, damaged};
+use fuzz::{TARGETS, Target};
+
+/// Damaged inputs a target, unless `FUZZ_RUNS` says otherwise.
+const RUNS: usize = 20_000;
+
+fn feed(target: &Target, data: &[u8]) {
+    let run = target.run;
+    if catch_unwind(|| run(data)).is_err() {
+        panic!("the target {} panics at these bytes: \"{}\"", target.name, data.escape_ascii());
+    }
+}
+
+#[test]
+fn nothing_that_strangers_send_breaks_a_parser() {
+    let runs = std::env::var("FUZZ_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(RUNS);
+    for target in TARGETS {
+        let seeds = (target.seeds)();
+        assert!(!seeds.is_empty(), "{} has no seeds", target.name);
+        for seed in &seeds {
+            feed(target, seed);
+        }
+        let mut noise = Noise::new(target.name);
+        for _ in 0..runs {
+            feed(target, &damaged(&seeds, &mut noise));
+        }
+    }
+}
+
+#[test]
+fn every_target_has_a_binary() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz_targets");
+    let files = std::fs::read_dir(folder).expect("the folder of the targets");
+    let mut binaries: Vec<String> = files
+        .filter_map(|file| Some(file.ok()?.path().file_stem()?.to_string_lossy().into_owned()))
+        .collect();
+    binaries.sort();
+    let targets: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
+    assert_eq!(binaries, targets);
+}
