@@ -103,6 +103,13 @@ impl Gateway {
         Ok(cap)
     }
 
+    /// Puts a file that is made while it is sent, and gives its cap.
+    pub(crate) fn put_stream(&self, mut body: impl Read) -> Result<String> {
+        let body = ureq::SendBody::from_reader(&mut body);
+        let answer = self.agent.put(format!("{}/uri", self.base)).send(body);
+        Ok(answer.context("PUT /uri")?.body_mut().read_to_string()?)
+    }
+
     /// Gets a file or a range of it, and gives how many bytes came.
     pub(crate) fn get(&self, cap: &str, range: Option<(usize, usize)>) -> Result<usize> {
         let mut request = self.agent.get(format!("{}/uri/{cap}", self.base));

@@ -1,4 +1,4 @@
-//! Capabilities, of every kind and in every context.
-#![cfg_attr(fuzzing, no_main)]
+//! libFuzzer's way into [`tallac_fuzz::caps`].
+#![no_main]
 
-fuzz::main!(caps);
+libfuzzer_sys::fuzz_target!(|data: &[u8]| tallac_fuzz::caps::target(data));

@@ -1,4 +1,4 @@
-//! Certificates, bare and in PEM files.
-#![cfg_attr(fuzzing, no_main)]
+//! libFuzzer's way into [`tallac_fuzz::certificates`].
+#![no_main]
 
-fuzz::main!(certificates);
+libfuzzer_sys::fuzz_target!(|data: &[u8]| tallac_fuzz::certificates::target(data));

@@ -1,4 +1,4 @@
-//! Base32 and netstrings.
-#![cfg_attr(fuzzing, no_main)]
+//! libFuzzer's way into [`tallac_fuzz::encodings`].
+#![no_main]
 
-fuzz::main!(encodings);
+libfuzzer_sys::fuzz_target!(|data: &[u8]| tallac_fuzz::encodings::target(data));

@@ -1,4 +1,4 @@
-//! CBOR messages of GBS.
-#![cfg_attr(fuzzing, no_main)]
+//! libFuzzer's way into [`tallac_fuzz::gbs_messages`].
+#![no_main]
 
-fuzz::main!(gbs_messages);
+libfuzzer_sys::fuzz_target!(|data: &[u8]| tallac_fuzz::gbs_messages::target(data));

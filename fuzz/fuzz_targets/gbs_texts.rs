@@ -1,4 +1,4 @@
-//! Addresses, paths and headers of GBS.
-#![cfg_attr(fuzzing, no_main)]
+//! libFuzzer's way into [`tallac_fuzz::gbs_texts`].
+#![no_main]
 
-fuzz::main!(gbs_texts);
+libfuzzer_sys::fuzz_target!(|data: &[u8]| tallac_fuzz::gbs_texts::target(data));

@@ -1,4 +1,4 @@
-//! Paths, arguments and ranges of the web API.
-#![cfg_attr(fuzzing, no_main)]
+//! libFuzzer's way into [`tallac_fuzz::web`].
+#![no_main]
 
-fuzz::main!(web);
+libfuzzer_sys::fuzz_target!(|data: &[u8]| tallac_fuzz::web::target(data));

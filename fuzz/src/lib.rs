@@ -1,33 +1,30 @@
 //! Fuzz targets: what strangers send, through every parser that reads it.
 //!
-//! A target is a module with two functions: `target` takes bytes and must not panic, whatever they
-//! are, and `seeds` gives good inputs to start from. Three ways to run one:
+//! A target is a module with two functions. `target` takes bytes and must return, whatever they
+//! are: no panic, no unbounded work, no allocation that the input alone decides. `seeds` gives
+//! good inputs to start from.
 //!
-//! - `cargo test` feeds each the seeds and many damaged ones, always the same;
-//! - `cargo run --bin TARGET FILE…` feeds it files, such as those that a fuzzer found;
-//! - `cargo +nightly fuzz run TARGET` lets libFuzzer look for what breaks it.
+//! `cargo test` in this folder feeds each target its seeds and many damaged ones, always the same.
+//! With a nightly toolchain, `cargo fuzz run NAME --features link` lets libFuzzer search for worse.
 
-pub mod announcement;
+pub mod announcements;
 pub mod caps;
 pub mod certificates;
-pub mod config;
-pub mod container;
-pub mod decoder;
+pub mod configs;
+pub mod containers;
 pub mod encodings;
 pub mod gbs_messages;
 pub mod gbs_texts;
-mod main_function;
 pub mod mutate;
-pub mod share_header;
-pub mod ueb;
+pub mod share_headers;
+pub mod shares;
+pub mod uebs;
 pub mod web;
-
-pub use main_function::replay;
 
 /// A fuzz target.
 #[derive(Debug, Clone, Copy)]
 pub struct Target {
-    /// Its name, which is that of its module and of its binary.
+    /// Its name, which is that of its module and of libFuzzer's binary.
     pub name: &'static str,
     /// Takes any bytes, and panics only where something is wrong with a parser.
     pub run: fn(&[u8]),
@@ -47,17 +44,17 @@ macro_rules! targets {
 
 /// Every target.
 pub const TARGETS: &[Target] = targets![
-    announcement,
+    announcements,
     caps,
     certificates,
-    config,
-    container,
-    decoder,
+    configs,
+    containers,
     encodings,
     gbs_messages,
     gbs_texts,
-    share_header,
-    ueb,
+    share_headers,
+    shares,
+    uebs,
     web,
 ];
 

@@ -2,8 +2,8 @@
 
 use std::panic::catch_unwind;
 
-use fuzz::mutate::{Noise, damaged};
-use fuzz::{TARGETS, Target};
+use tallac_fuzz::mutate::{Noise, damaged};
+use tallac_fuzz::{TARGETS, Target};
 
 /// Damaged inputs a target, unless `FUZZ_RUNS` says otherwise.
 const RUNS: usize = 20_000;

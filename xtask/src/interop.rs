@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 
 use crate::steps::Steps;
+use crate::target;
 
 /// Tells tests where the command of Tahoe-LAFS is.
 const TAHOE: &str = "TALLAC_INTEROP_TAHOE";
@@ -55,12 +56,8 @@ fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))
 }
 
-fn target(root: &Path) -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir))
-}
-
 fn release_binary(root: &Path) -> PathBuf {
-    target(root).join("release/tallac")
+    Path::new(&target(root)).join("release/tallac")
 }
 
 /// The command of Tahoe-LAFS, installed into a virtual environment of our own if it is not there
@@ -70,7 +67,7 @@ fn tahoe(steps: &mut Steps) -> Result<Option<PathBuf>> {
     let requirements = root.join("interop/requirements.txt");
     let wanted = std::fs::read_to_string(&requirements)
         .with_context(|| format!("cannot read {}", requirements.display()))?;
-    let venv = target(&root).join("interop/venv");
+    let venv = Path::new(&target(&root)).join("interop/venv");
     let tahoe = venv.join("bin/tahoe");
     let complete = venv.join(COMPLETE);
     if std::fs::read_to_string(&complete).is_ok_and(|text| text == wanted) {

@@ -72,9 +72,20 @@ fn test(root: &Path, quick: bool) -> Result<ExitCode> {
     if quick {
         return Ok(steps.finish());
     }
-    steps.cargo("fuzz targets", &["test", "--manifest-path", "fuzz/Cargo.toml"]);
+    let fuzz = ["--manifest-path", "fuzz/Cargo.toml", "--target-dir", &target(root)];
+    steps.cargo(
+        "fuzz targets",
+        &[&["check", "--bins", "--features", "libfuzzer"], &fuzz[..]].concat(),
+    );
+    steps.cargo("fuzz seeds", &[&["test"], &fuzz[..]].concat());
     interop::run(&mut steps, &[])?;
     Ok(steps.finish())
+}
+
+/// Where cargo builds.
+pub(crate) fn target(root: &Path) -> String {
+    let dir = std::env::var_os("CARGO_TARGET_DIR").map_or("target".into(), PathBuf::from);
+    root.join(dir).to_string_lossy().into_owned()
 }
 
 /// The root of the workspace.

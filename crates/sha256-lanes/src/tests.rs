@@ -156,7 +156,8 @@ proptest! {
     #[test]
     fn streams_go_on_exactly(
         prefix in prop::collection::vec(any::<u8>(), 0..150),
-        pieces in prop::collection::vec((prop::collection::vec(any::<u8>(), 0..300), 0..6_usize), 0..8),
+        pieces in prop::collection::vec(
+            (prop::collection::vec(any::<u8>(), 0..300), 0..6_usize), 0..8),
     ) {
         for kernel in Kernel::available() {
             let mut stream = Stream::with_prefix(&prefix);

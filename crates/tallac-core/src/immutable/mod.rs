@@ -19,4 +19,4 @@ pub use encoder::{EncodeError, EncodedFile, EncodedSegment, Encoder};
 pub use geometry::{Encoding, EncodingError, Geometry, SEGMENT_SIZE_DEFAULT, SEGMENT_SIZE_MAX};
 pub use layout::{HEADER_LEN_MAX, LayoutError, LayoutVersion, ShareLayout};
 pub use ueb::{UEB_LEN_MAX, Ueb, UebError};
-pub use verifier::{FileVerifier, ShareVerifier, VerifyError};
+pub use verifier::{FileVerifier, SEGMENTS_MAX, ShareVerifier, VerifyError};

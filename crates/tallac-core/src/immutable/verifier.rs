@@ -41,6 +41,10 @@ pub struct FileVerifier {
     crypttext_known: bool,
 }
 
+/// Most segments of a file that a reader should take on: its hash trees are held in memory, and
+/// whoever made the file chose the number.
+pub const SEGMENTS_MAX: u64 = 1 << 22;
+
 impl FileVerifier {
     /// All that a UEB vouches for.
     #[must_use]

@@ -8,7 +8,7 @@ use tallac_core::cap::{ChkReadCap, EncryptionKey};
 use tallac_core::hash::Hash;
 use tallac_core::ids::{ShareNumber, StorageIndex};
 use tallac_core::immutable::{
-    Encoding, FileVerifier, Geometry, SEGMENT_SIZE_DEFAULT, SegmentDecoder,
+    Encoding, FileVerifier, Geometry, SEGMENT_SIZE_DEFAULT, SEGMENTS_MAX, SegmentDecoder,
 };
 use tallac_core::storage::{ShareKind, StorageError};
 use tokio::sync::{Mutex, OnceCell, RwLock};
@@ -19,18 +19,6 @@ use super::share::{OpenError, OpenShare, Opened};
 use crate::grid::Grid;
 use crate::patience::{Patience, gather};
 use crate::servers::GridServer;
-
-/// Segments of a file at most: their hash trees are held in memory.
-const SEGMENTS_MAX: u64 = 1 << 22;
-
-/// Refuses a file whose hash trees would be too large to hold, before anything is made room for:
-/// the sizes are what a cap says, or a share's UEB.
-pub(super) fn check_segments(geometry: &Geometry) -> Result<(), DownloadError> {
-    if geometry.segment_count() > SEGMENTS_MAX {
-        return Err(DownloadError::TooManySegments { size: geometry.size() });
-    }
-    Ok(())
-}
 
 /// How often a share may be too slow before it counts as lost.
 const SLOW_MAX: u32 = 3;
@@ -75,7 +63,9 @@ impl File {
     pub(super) fn new(grid: &Grid, cap: &ChkReadCap, start: u64) -> Result<Self, DownloadError> {
         let encoding = cap.encoding()?;
         let guess = Geometry::for_upload(encoding, cap.size(), SEGMENT_SIZE_DEFAULT)?;
-        check_segments(&guess)?;
+        if guess.segment_count() > SEGMENTS_MAX {
+            return Err(DownloadError::TooManySegments { size: cap.size() });
+        }
         let finder = Finder::new(grid, cap.storage_index(), encoding.total().into());
         Ok(Self {
             storage_index: cap.storage_index(),

@@ -11,14 +11,15 @@ use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
 use tallac_core::ids::ShareNumber;
 use tallac_core::immutable::{
-    FileVerifier, Geometry, HEADER_LEN_MAX, ShareLayout, ShareVerifier, UEB_LEN_MAX, Ueb, UebError,
+    FileVerifier, Geometry, HEADER_LEN_MAX, SEGMENTS_MAX, ShareLayout, ShareVerifier, UEB_LEN_MAX,
+    Ueb, UebError,
 };
 use tallac_core::storage::{ReadRequest, ShareKind, StorageError};
 use tokio::time::timeout;
 
 use super::error::DownloadError;
 use super::find::Location;
-use super::pool::{File, check_segments};
+use super::pool::File;
 
 /// Shares up to this size are read whole, in one request.
 const WHOLE_MAX: u64 = 64 << 10;
@@ -215,7 +216,9 @@ async fn read_by_header(file: &File, location: &Location) -> Result<Opened, Open
                 _ => OpenError::File(DownloadError::broken(&error)),
             },
         )?;
-    check_segments(&ueb.geometry).map_err(OpenError::File)?;
+    if ueb.geometry.segment_count() > SEGMENTS_MAX {
+        return Err(OpenError::File(DownloadError::TooManySegments { size: file.size }));
+    }
     layout.check(&ueb.geometry).map_err(|e| corrupt(&e))?;
     let tree = tree_len(&ueb.geometry);
     let (crypttext_tree, block_tree, chain) = tokio::try_join!(

@@ -1,10 +1,14 @@
 //! The UEB, which a share tells of its file (specification section 3.2).
 
-use tallac_core::immutable::{Encoding, Geometry, Ueb};
+use tallac_core::ids::ShareNumber;
+use tallac_core::immutable::{Encoding, FileVerifier, Geometry, Ueb};
 
 /// Files that a UEB may be of, as a cap tells them: `k`, `n`, size.
 const FILES: [(u64, u64, u64); 4] =
     [(3, 10, 1000), (1, 1, 1), (3, 10, 5 << 30), (256, 256, u64::MAX / 1024)];
+
+/// Segments of a file whose hash trees are made; a reader stops at far more.
+const SEGMENTS_MAX: u64 = 1000;
 
 /// Reads any bytes as a UEB whose hash is right: whoever makes a cap can have it vouch for
 /// anything. What is accepted says nothing else than the cap.
@@ -20,7 +24,12 @@ pub fn target(data: &[u8]) {
         assert_eq!(geometry.segment_len(geometry.segment_count()), 0, "a segment after the last");
         assert!(geometry.share_data_size() <= size.saturating_add(geometry.segment_size()));
         let bytes = ueb.to_bytes();
-        assert_eq!(Ueb::parse(&bytes, &Ueb::hash(&bytes), encoding, size), Ok(ueb));
+        assert_eq!(Ueb::parse(&bytes, &Ueb::hash(&bytes), encoding, size).as_ref(), Ok(&ueb));
+        if geometry.segment_count() <= SEGMENTS_MAX {
+            let mut file = FileVerifier::new(ueb);
+            let _ = file.add_crypttext_tree(data);
+            let _ = file.share(ShareNumber::new(0), data, data);
+        }
     }
     let other_hash = [0; 32];
     let (k, n, size) = FILES[0];

@@ -1,4 +1,0 @@
-//! Container files of immutable shares, and their leases.
-#![cfg_attr(fuzzing, no_main)]
-
-fuzz::main!(container);
