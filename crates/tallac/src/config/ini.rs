@@ -13,6 +13,10 @@ const DEFAULT: &str = "DEFAULT";
 /// How deep values may stand in values.
 const INTERPOLATION_DEPTH_MAX: usize = 10;
 
+/// How long a value may become when others are put in, in bytes: ten levels of values that each
+/// name another ten times would fill any memory.
+const VALUE_LEN_MAX: usize = 1 << 20;
+
 type Values = BTreeMap<String, String>;
 
 /// The text of a configuration file, taken apart.
@@ -35,6 +39,8 @@ pub(crate) enum IniError {
     Missing { section: String, key: String, missing: String },
     #[error("[{section}] {key}: its value refers to itself")]
     TooDeep { section: String, key: String },
+    #[error("[{section}] {key}: with what it refers to, its value has over {VALUE_LEN_MAX} bytes")]
+    TooLong { section: String, key: String },
 }
 
 /// The key whose value goes on, and how far it is indented.
@@ -145,6 +151,9 @@ impl Ini {
         if depth > INTERPOLATION_DEPTH_MAX {
             return Err(IniError::TooDeep { section: section_name(), key: key_name() });
         }
+        if out.len() + raw.len() > VALUE_LEN_MAX {
+            return Err(IniError::TooLong { section: section_name(), key: key_name() });
+        }
         let bad = || IniError::BadPercent { section: section_name(), key: key_name() };
         let mut rest = raw;
         while let Some((before, after)) = rest.split_once('%') {
@@ -179,6 +188,8 @@ fn section_name(line: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(text: &str, section: &str, key: &str, expected: Option<&str>) {
@@ -227,6 +238,42 @@ mod tests {
         for (text, expected) in values {
             let error = Ini::parse(text).unwrap().get("a", "x").unwrap_err().to_string();
             assert!(error.starts_with("[a] x: ") && error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn values_in_values_fill_no_memory() {
+        let mut text = "[a]\nx9 = 0123456789\n".to_owned();
+        for level in 0..9 {
+            let next = format!("%(x{})s", level + 1).repeat(10);
+            text += &format!("x{level} = {next}\n");
+        }
+        let ini = Ini::parse(&text).unwrap();
+        assert_eq!(ini.get("a", "x5").unwrap().unwrap().len(), 100_000);
+        let error = ini.get("a", "x0").unwrap_err();
+        assert!(matches!(error, IniError::TooLong { .. }), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_answered(text in "([\\[\\]=:%#;()s \\ta-cA-C\\n\\r]|\\PC){0,80}") {
+            for text in [text.clone(), format!("[a]\n{text}")] {
+                let Ok(ini) = Ini::parse(&text) else { continue };
+                for (section, keys) in ini.keys() {
+                    for key in keys {
+                        let _ = ini.get(section, key);
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn what_is_set_is_read(
+            section in "[a-zA-Z_]{1,10}", key in "[a-z.]{1,10}", value in "[a-zA-Z0-9:/=_-]{0,20}",
+        ) {
+            prop_assume!(section != DEFAULT);
+            let ini = Ini::parse(&format!("[{section}]\n{key} = {value}\n")).unwrap();
+            prop_assert_eq!(ini.get(&section, &key), Ok(Some(value)));
         }
     }
 }

@@ -114,6 +114,8 @@ pub(crate) fn print(entries: &[Entry]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn load_text(text: &str) -> Result<Vec<StorageAnnouncement>, String> {
@@ -155,6 +157,43 @@ mod tests {
         for (text, expected) in cases {
             let error = load_text(text).unwrap_err();
             assert!(error.contains(expected) && error.contains("servers.yaml"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_error_repeats_no_secret() {
+        let secret = "thesecretswissnum";
+        let furl = format!("pb://{}@tcp:127.0.0.1:1/{secret}", "a".repeat(32));
+        for text in [
+            format!("storage: {{a: {{ann: {{anonymous-storage-FURL: {furl}\n"),
+            format!("storage:\n  a:\n    ann:\n   anonymous-storage-FURL: \"{furl}\"\n  - b\n"),
+            format!("storage:\n  a:\n    ann:\n      anonymous-storage-FURL: \"{furl}\n"),
+            format!("storage: {{a: {{ann: {{anonymous-storage-FURL: [{furl}]}}}}}}\n"),
+            format!("storage: {{a: {{ann: {{anonymous-storage-FURL: pb:{furl}}}}}}}\n"),
+        ] {
+            let error = load_text(&text).unwrap_err();
+            assert!(!error.contains(secret), "{error}");
+        }
+    }
+
+    #[test]
+    fn aliases_of_aliases_fill_no_memory() {
+        let mut text = "x0: &x0 [a, a, a, a, a, a, a, a, a, a]\n".to_owned();
+        for level in 1..12 {
+            let one = format!("*x{},", level - 1);
+            text += &format!("x{level}: &x{level} [{}]\n", one.repeat(10));
+        }
+        let error = load_text(&text).unwrap_err();
+        assert!(error.contains("is not the YAML"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_answered(
+            text in "(storage:|ann:|&a|\\*a|[ \\[\\]{}:,'\"|>#-]|\\n  |\\PC){0,40}",
+        ) {
+            let _ = parse(PathBuf::new(), &text);
+            let _ = parse(PathBuf::new(), &format!("storage:\n  a:\n    ann: {text}"));
         }
     }
 }

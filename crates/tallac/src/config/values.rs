@@ -92,6 +92,8 @@ pub(super) fn listen_at(text: &str) -> Result<ListenAt, ValueError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -134,6 +136,20 @@ mod tests {
         assert_eq!(number("256", 1, 256), Ok(256));
         for text in ["0", "257", "x", "-1", ""] {
             assert!(number(text, 1, 256).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_value_or_an_error(
+            text in "(tcp|port=|interface=|[:0-9kKiIbB. -]|\\PC){0,20}",
+        ) {
+            let _ = boolean(&text);
+            let _ = size(&text);
+            let _ = listen_at(&text);
+            if let Ok(number) = number(&text, 1, 256) {
+                prop_assert!((1..=256).contains(&number));
+            }
         }
     }
 }
