@@ -76,8 +76,9 @@ fn convergence(plaintext: &[u8]) -> Result<()> {
 }
 
 fn encode(plaintext: &[u8]) -> Result<()> {
-    let mut encoder = Encoder::new(geometry()?, &[7; 16]);
-    for segment in plaintext.chunks(1 << 20) {
+    let geometry = geometry()?;
+    let mut encoder = Encoder::new(geometry, &[7; 16]);
+    for segment in plaintext.chunks(usize::try_from(geometry.segment_size())?) {
         std::hint::black_box(encoder.encode(segment.to_vec())?);
     }
     std::hint::black_box(encoder.finish()?);

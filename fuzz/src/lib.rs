@@ -1,91 +1,70 @@
-//! One function for each parser of foreign bytes. It must return for any input: no panic, no
-//! unbounded work, no allocation that the input alone decides.
+//! Fuzz targets: what strangers send, through every parser that reads it.
 //!
-//! `cargo test` in this folder gives each of them thousands of inputs, made from good ones by a
-//! seeded generator. With a nightly toolchain, `cargo fuzz run NAME --features link` lets
-//! libFuzzer search for worse.
+//! A target is a module with two functions. `target` takes bytes and must return, whatever they
+//! are: no panic, no unbounded work, no allocation that the input alone decides. `seeds` gives
+//! good inputs to start from.
+//!
+//! `cargo test` in this folder feeds each target its seeds and many damaged ones, always the same.
+//! With a nightly toolchain, `cargo fuzz run NAME --features link` lets libFuzzer search for worse.
 
-use tallac_core::announcement::StorageAnnouncement;
-use tallac_core::base32;
-use tallac_core::cap::{Cap, ChkReadCap, ChkVerifyCap, Context};
-use tallac_core::ids::ShareNumber;
-use tallac_core::immutable::{Encoding, FileVerifier, SEGMENTS_MAX, ShareLayout, Ueb};
-use tallac_core::netstring;
-use tallac_storage::container;
+pub mod announcements;
+pub mod caps;
+pub mod certificates;
+pub mod configs;
+pub mod containers;
+pub mod encodings;
+pub mod gbs_messages;
+pub mod gbs_texts;
+pub mod mutate;
+pub mod share_headers;
+pub mod shares;
+pub mod uebs;
+pub mod web;
 
-/// Announcements, as JSON.
-pub fn announcements(data: &[u8]) {
-    if let Ok(value) = serde_json::from_slice(data) {
-        let _ = StorageAnnouncement::from_json("v0-server", &value);
-    }
+/// A fuzz target.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Its name, which is that of its module and of libFuzzer's binary.
+    pub name: &'static str,
+    /// Takes any bytes, and panics only where something is wrong with a parser.
+    pub run: fn(&[u8]),
+    /// Good inputs.
+    pub seeds: fn() -> Vec<Vec<u8>>,
 }
 
-/// Caps, in every place that they may stand. A cap that was understood prints as one that means
-/// the same.
-pub fn caps(data: &[u8]) {
-    let text = String::from_utf8_lossy(data);
-    for context in [Context::Any, Context::Readonly, Context::DeepImmutable] {
-        let cap = Cap::parse_in(&text, context);
-        if !matches!(cap, Cap::Unknown(_)) {
-            assert_eq!(Cap::parse(&cap.to_string()), cap);
-        }
-    }
-    let _ = text.parse::<ChkReadCap>();
-    let _ = text.parse::<ChkVerifyCap>();
+macro_rules! targets {
+    ($($name:ident),* $(,)?) => {
+        &[$(Target {
+            name: stringify!($name),
+            run: $name::target,
+            seeds: $name::seeds,
+        }),*]
+    };
 }
 
-/// Certificates, bare and in PEM files.
-pub fn certificates(data: &[u8]) {
-    tallac_net::fuzzing::certificates(data);
+/// Every target.
+pub const TARGETS: &[Target] = targets![
+    announcements,
+    caps,
+    certificates,
+    configs,
+    containers,
+    encodings,
+    gbs_messages,
+    gbs_texts,
+    share_headers,
+    shares,
+    uebs,
+    web,
+];
+
+/// The seeds that are these texts.
+fn texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<Vec<u8>> {
+    texts.into_iter().map(|text| text.as_bytes().to_vec()).collect()
 }
 
-/// Containers of immutable shares and their leases.
-pub fn containers(data: &[u8]) {
-    let _ = container::immutable::Layout::parse(data, data.len() as u64);
-    if let Some(lease) = data.first_chunk() {
-        let parsed = container::lease::Lease::parse(lease);
-        assert_eq!(parsed.to_bytes(), *lease);
-    }
-}
-
-/// Base32 and netstrings. What is read prints as what was read.
-pub fn encodings(data: &[u8]) {
-    if let Ok(text) = std::str::from_utf8(data)
-        && let Ok(bytes) = base32::decode(text)
-    {
-        assert_eq!(base32::encode(&bytes), text);
-    }
-    let mut rest = data;
-    while let Ok((_, after)) = netstring::take(rest) {
-        rest = after;
-    }
-}
-
-/// Messages of GBS, in CBOR.
-pub fn gbs_messages(data: &[u8]) {
-    tallac_net::fuzzing::messages(data);
-}
-
-/// Addresses, headers and paths of GBS.
-pub fn gbs_texts(data: &[u8]) {
-    tallac_net::fuzzing::texts(&String::from_utf8_lossy(data));
-}
-
-/// The header of a share, its URI extension block, and its hashes.
-pub fn shares(data: &[u8]) {
-    let layout = ShareLayout::parse(data);
-    let _ = Ueb::fields(data);
-    let Ok(encoding) = Encoding::new(3, 10) else { return };
-    for size in [1, 1000, 1 << 40] {
-        let Ok(ueb) = Ueb::parse(data, &Ueb::hash(data), encoding, size) else { continue };
-        if let Ok(layout) = &layout {
-            let _ = layout.check(&ueb.geometry);
-        }
-        if ueb.geometry.segment_count() > SEGMENTS_MAX {
-            continue; // As a reader should.
-        }
-        let mut file = FileVerifier::new(ueb);
-        let _ = file.add_crypttext_tree(data);
-        let _ = file.share(ShareNumber::new(0), data, data);
-    }
+/// Takes a number of 64 bits off the front; of fewer, where there are fewer bytes.
+fn take_number(data: &[u8]) -> (u64, &[u8]) {
+    let (number, rest) = data.split_at(data.len().min(8));
+    (number.iter().fold(0, |value, &byte| value << 8 | u64::from(byte)), rest)
 }

@@ -2,4 +2,6 @@
 //!
 //! It sees the grid through `tallac-grid`, and never a storage server or a peer's wire.
 
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod wapi;

@@ -55,3 +55,16 @@ impl WebApi {
         serve::serve(&self.0, listener, shutdown).await;
     }
 }
+
+/// For fuzz targets: see [`crate::fuzzing`].
+pub(crate) fn parse_as_everything(text: &str) {
+    let _ = route::Route::parse(text);
+    if let Ok(query) = query::Query::parse(Some(text)) {
+        let _ = (query.operation(), query.is_on("save"));
+    }
+    for size in [0, 1000, u64::MAX] {
+        if let range::Selection::Part(part) = range::Selection::parse(text, size) {
+            assert!(part.start < part.end && part.end <= size, "a part that is not in the file");
+        }
+    }
+}

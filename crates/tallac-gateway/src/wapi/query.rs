@@ -76,6 +76,8 @@ pub(super) fn quotable(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -111,6 +113,27 @@ mod tests {
     fn bytes_that_are_no_text_are_refused() {
         for bad in ["t=%ff", "%80=x", "a=%C3"] {
             Query::parse(Some(bad)).unwrap_err();
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_query_is_too_odd(raw in "(t=|%[0-9a-fA-F]{0,2}|[&=+]|\\PC){0,30}") {
+            if let Ok(query) = Query::parse(Some(&raw)) {
+                let _ = (query.operation(), query.is_on("save"));
+                prop_assert!(query.pairs.len() <= raw.len());
+            }
+        }
+
+        #[test]
+        fn what_is_encoded_is_read(name in "\\PC{1,10}", value in "\\PC{0,20}") {
+            let encode = |text: &str| {
+                percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
+                    .to_string()
+            };
+            let raw = format!("{}={}", encode(&name), encode(&value));
+            let query = Query::parse(Some(&raw)).unwrap();
+            prop_assert_eq!(query.value(&name), Some(value.as_str()));
         }
     }
 }

@@ -82,6 +82,8 @@ impl fmt::Display for Location {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -115,6 +117,17 @@ mod tests {
         ];
         for text in bad {
             assert!(text.parse::<Location>().is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_read_again_as_it_is_printed(
+            text in "([\\[\\]:.a-f0-9%@/ -]|\\PC){0,30}(:[0-9]{1,6})?",
+        ) {
+            if let Ok(location) = text.parse::<Location>() {
+                prop_assert_eq!(location.to_string().parse::<Location>(), Ok(location));
+            }
         }
     }
 }

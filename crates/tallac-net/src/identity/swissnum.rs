@@ -84,6 +84,8 @@ impl Drop for Swissnum {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -100,5 +102,14 @@ mod tests {
             assert!(Swissnum::from_text(bad).is_err(), "{bad:?}");
         }
         assert_eq!(format!("{:?}", Swissnum::from_text("hush").unwrap()), "Swissnum(…)");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_taken_as_it_is_or_refused(text in "[a-z2-7._~-]{0,40}|\\PC{0,10}") {
+            if let Ok(swissnum) = Swissnum::from_text(&text) {
+                prop_assert_eq!(swissnum.expose(), text);
+            }
+        }
     }
 }

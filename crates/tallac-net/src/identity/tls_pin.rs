@@ -181,3 +181,21 @@ impl ServerCertVerifier for PinVerifier {
         PROVIDER.signature_verification_algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_hash_has_one_spelling(bytes: [u8; 32], text in "[A-Za-z0-9_-]{42,44}|\\PC{0,50}") {
+            let hash = SpkiHash::new(bytes);
+            prop_assert_eq!(hash.to_string().parse(), Ok(hash));
+            if let Ok(hash) = text.parse::<SpkiHash>() {
+                prop_assert_eq!(hash.to_string(), text);
+            }
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Certificates: those that Tahoe-LAFS makes, and ours.
 
-use tallac_net::identity::{CertificateError, NodeCertificate};
+use proptest::prelude::*;
+use tallac_net::identity::{CertificateError, NodeCertificate, SpkiHash};
 
 const OF_TAHOE: &str = include_str!("../data/tahoe-node.pem");
 const ED25519: &str = include_str!("../data/ed25519-v3.pem");
@@ -41,4 +42,16 @@ fn a_damaged_file_is_refused() {
     check(&format!("{certificate}{other_key}"), CertificateError::Mismatch);
     let cut = certificate.replacen("MIICojCC", "MIICojCD", 1);
     check(&format!("{cut}{key}"), CertificateError::BadCertificate);
+}
+
+proptest! {
+    #[test]
+    fn no_damage_to_a_certificate_is_too_odd(at: prop::sample::Index, damage: Vec<u8>) {
+        let of_tahoe = OF_TAHOE.as_bytes();
+        let at = at.index(of_tahoe.len());
+        let end = (at + damage.len()).min(of_tahoe.len());
+        let damaged = [&of_tahoe[..at], &damage, &of_tahoe[end..]].concat();
+        let _ = NodeCertificate::from_pem(&String::from_utf8_lossy(&damaged));
+        let _ = SpkiHash::of_certificate(&damaged);
+    }
 }

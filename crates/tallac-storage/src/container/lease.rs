@@ -99,6 +99,8 @@ fn hash(secret: &[u8; 32]) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -114,5 +116,14 @@ mod tests {
     #[test]
     fn time_does_not_overflow() {
         assert_eq!(expiration_after(u64::MAX), u32::MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_lease(bytes: [u8; 32], other: [u8; 32], ends: [u8; 8]) {
+            let lease = [&ends[..4], &bytes, &other, &ends[4..]].concat();
+            let lease = lease.first_chunk().unwrap();
+            prop_assert_eq!(&Lease::parse(lease).to_bytes(), lease);
+        }
     }
 }
