@@ -1,15 +1,17 @@
 //! The syntax of `tahoe.cfg` (specification section 10.1).
 
-/// The parser itself: it belongs to a binary, which no other crate can depend on.
+use ini::Ini;
+
+/// The parser itself, without all that the crate it belongs to would bring along.
 #[path = "../../crates/tallac/src/config/ini.rs"]
-mod ini;
+pub mod ini;
 
 /// Reads any text as a configuration file, and asks for every value in it.
 pub fn target(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let Ok(ini) = ini::Ini::parse(text) else { return };
-    for (section, keys) in ini.keys() {
-        for key in keys {
+    let Ok(ini) = Ini::parse(text) else { return };
+    for section in ini.sections() {
+        for key in ini.keys(section) {
             let _ = ini.get(section, key);
         }
     }

@@ -155,31 +155,29 @@ fn client_secret(lease_secret: &[u8], value: Tag) -> Hash {
     sha256d(&[&netstring::netstring(lease_secret), text])
 }
 
-/// The secrets that a renewal secret comes from: the client's own, then the file's.
+/// The secret that all renewal secrets of a node come from (section 2.5).
 #[must_use]
-pub fn renew_secret_origins(secret: &LeaseSecret, si: &StorageIndex) -> [Hash; 2] {
-    let client = client_secret(secret.expose(), CLIENT_RENEWAL);
-    [client, FILE_RENEWAL.pair(&client, si.as_bytes())]
+pub fn client_renewal_secret(secret: &LeaseSecret) -> Hash {
+    client_secret(secret.expose(), CLIENT_RENEWAL)
 }
 
-/// The secrets that a cancel secret comes from: the client's own, then the file's.
+/// The secret that all cancel secrets of a node come from (section 2.5).
 #[must_use]
-pub fn cancel_secret_origins(secret: &LeaseSecret, si: &StorageIndex) -> [Hash; 2] {
-    let client = client_secret(secret.expose(), CLIENT_CANCEL);
-    [client, FILE_CANCEL.pair(&client, si.as_bytes())]
+pub fn client_cancel_secret(secret: &LeaseSecret) -> Hash {
+    client_secret(secret.expose(), CLIENT_CANCEL)
 }
 
 /// Renewal secret of a client's lease on a file's shares on one server (section 2.5).
 #[must_use]
 pub fn renew_secret(secret: &LeaseSecret, si: &StorageIndex, server: &TubId) -> RenewSecret {
-    let [_, file] = renew_secret_origins(secret, si);
+    let file = FILE_RENEWAL.pair(&client_renewal_secret(secret), si.as_bytes());
     RenewSecret::new(BUCKET_RENEWAL.pair(&file, server.as_bytes()))
 }
 
 /// Cancel secret of a client's lease on a file's shares on one server (section 2.5).
 #[must_use]
 pub fn cancel_secret(secret: &LeaseSecret, si: &StorageIndex, server: &TubId) -> CancelSecret {
-    let [_, file] = cancel_secret_origins(secret, si);
+    let file = FILE_CANCEL.pair(&client_cancel_secret(secret), si.as_bytes());
     CancelSecret::new(BUCKET_CANCEL.pair(&file, server.as_bytes()))
 }
 

@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use futures_util::future;
 
-use tallac_net::identity::{Location, Nurl};
-
-use crate::config::{NodeConfig, servers_yaml};
-use crate::create::{self, NewNode};
+use crate::cli::create_node::{self, Settings, Shares};
+use crate::config::servers_yaml::{self, StaticServer};
+use crate::config::{NodeConfig, NodeDirectory};
 use crate::node::{Node, listen};
-use crate::node_files::{self, NodeIdentity};
+use crate::node_files::{NodeIdentity, PermutationSeed, storage_furl};
 
 /// Name of the gateway's node directory.
 const GATEWAY: &str = "gateway";
@@ -133,12 +132,18 @@ pub(crate) async fn create(dir: &Path, shape: GridShape) -> Result<Made> {
         needed >= 1 && needed <= happy && happy <= total && total <= 256,
         "1 <= needed <= happy <= total <= 256 must hold; this is {needed}, {happy}, {total}"
     );
-    ensure!(create::is_vacant(dir)?, "{} is not empty; choose another directory", dir.display());
+    ensure!(
+        create_node::is_empty(dir)?,
+        "{} is not empty; choose another directory",
+        dir.display()
+    );
     let mut ports = listen::free_ports(usize::from(shape.servers) + 1)?.into_iter();
     let web_port = ports.next().context("no port for the gateway")?;
     let makes = ports.zip(1..).map(|(port, number)| {
         let path = dir.join(format!("{STORAGE}{number:02}"));
-        tokio::task::spawn_blocking(move || make_storage(&path, port))
+        tokio::task::spawn_blocking(move || {
+            make_storage(&path, port, Shares { needed, happy, total })
+        })
     });
     let mut entries = Vec::new();
     let mut storage = Vec::new();
@@ -148,42 +153,53 @@ pub(crate) async fn create(dir: &Path, shape: GridShape) -> Result<Made> {
         entries.push(entry);
     }
     let gateway = dir.join(GATEWAY);
-    let node = NewNode {
-        nickname: Some(GATEWAY.to_owned()),
+    let directory = NodeDirectory::new(&gateway)?;
+    let settings = Settings {
         web_port: format!("tcp:{web_port}:interface=127.0.0.1"),
-        needed,
-        happy,
-        total,
-        ..NewNode::default()
+        ..settings(GATEWAY, Shares { needed, happy, total })
     };
-    let directory = create::create(&gateway, &node)?;
-    node_files::write(&directory.private("servers.yaml"), &servers_yaml::print(&entries), 0o600)?;
+    create_node::make(&directory, &settings)?;
+    servers_yaml::write(&directory, &entries)?;
     Ok(Made { gateway, storage, url: format!("http://127.0.0.1:{web_port}/") })
 }
 
-/// Makes one storage server, with its identity, so that the gateway can be told of it.
-fn make_storage(path: &Path, port: u16) -> Result<(PathBuf, servers_yaml::Entry)> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let node = NewNode {
-        nickname: Some(name.clone()),
+/// A node that does nothing yet.
+fn settings(nickname: &str, shares: Shares) -> Settings {
+    Settings {
+        nickname: nickname.to_owned(),
+        introducer: None,
         web_port: String::new(),
-        tub: Some((format!("tcp:{port}:interface=127.0.0.1"), format!("tcp:127.0.0.1:{port}"))),
-        storage: true,
+        tub_port: "disabled".to_owned(),
+        tub_location: "disabled".to_owned(),
+        shares,
+        storage: false,
+        storage_dir: None,
         // All servers of a local grid share one disk: a reserve for each would only get in the way.
         reserved_space: "0",
-        ..NewNode::default()
+        helper: false,
+    }
+}
+
+/// Makes one storage server, with its identity, so that the gateway can be told of it.
+fn make_storage(path: &Path, port: u16, shares: Shares) -> Result<(PathBuf, StaticServer)> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let directory = NodeDirectory::new(path)?;
+    let settings = Settings {
+        tub_port: format!("tcp:{port}:interface=127.0.0.1"),
+        tub_location: format!("tcp:127.0.0.1:{port}"),
+        storage: true,
+        ..settings(&name, shares)
     };
-    let directory = create::create(path, &node)?;
+    create_node::make(&directory, &settings)?;
     let identity = NodeIdentity::load_or_create(&directory)?;
-    let certificate = &identity.certificate;
-    let location = Location::new("127.0.0.1", port)?;
-    let furl = node_files::storage_furl(&directory, certificate, &[location])?;
-    let entry = servers_yaml::Entry {
-        server_id: identity.server_id.as_str().to_owned(),
+    let seed = PermutationSeed::load_or_create(&directory, &identity, &directory.file("storage"))?;
+    let furl = storage_furl(&directory, &identity.certificate, &[settings.tub_location])?;
+    let server = StaticServer {
+        server_id: identity.server_id,
         nickname: name,
-        furl: furl.expose_text(),
-        nurls: furl.nurls(certificate.spki_hash()).iter().map(Nurl::expose_text).collect(),
-        permutation_seed: identity.permutation_seed,
+        nurls: furl.nurls(identity.certificate.spki_hash()),
+        furl,
+        permutation_seed: seed.as_base32().to_owned(),
     };
-    Ok((path.to_owned(), entry))
+    Ok((path.to_owned(), server))
 }

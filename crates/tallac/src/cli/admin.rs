@@ -1,39 +1,29 @@
-//! `admin`: keys of nodes (sections 2.10 and 9.5).
+//! `tallac admin`: keys of nodes (section 9.5).
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
-use clap::{Args, Subcommand};
-
-use super::{Globals, say};
+use super::Globals;
 use crate::node_files::NodeKey;
 
-/// Keys of nodes.
-#[derive(Debug, Args)]
-pub(crate) struct AdminArgs {
-    #[command(subcommand)]
-    command: AdminCommand,
-}
-
-#[derive(Debug, Subcommand)]
-enum AdminCommand {
-    /// Make a key pair and print both keys
+/// Make and look at keys
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Make a key pair, and print both keys
     GenerateKeypair,
-    /// Print both keys of a pair, given the private one
+    /// Print the public key of a private one
     DerivePubkey {
-        /// Private key, of the form priv-v0-...
-        private_key: String,
+        /// The private key, priv-v0-…
+        #[arg(value_name = "PRIVKEY")]
+        private: String,
     },
 }
 
-/// Runs the command.
-pub(crate) fn run(args: AdminArgs, globals: &Globals) -> Result<ExitCode> {
-    let key = match args.command {
-        AdminCommand::GenerateKeypair => NodeKey::generate()?,
-        AdminCommand::DerivePubkey { private_key } => NodeKey::parse(&private_key)
-            .context("that is no private key; it has the form priv-v0- and 52 characters")?,
+pub(super) fn run(command: Command, globals: &Globals) -> anyhow::Result<ExitCode> {
+    let key = match command {
+        Command::GenerateKeypair => NodeKey::generate()?,
+        Command::DerivePubkey { private } => NodeKey::from_text(&private)?,
     };
-    say::line(globals, &format!("private: {}", key.expose_private()));
-    say::line(globals, &format!("public: {}", key.public()));
+    globals.say(format!("private: {}", *key.expose_private()))?;
+    globals.say(format!("public: {}", key.public_text()))?;
     Ok(ExitCode::SUCCESS)
 }

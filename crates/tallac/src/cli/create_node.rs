@@ -1,194 +1,132 @@
-//! `create-node` and `create-client` (section 9.2).
+//! `tallac create-node` and `create-client`: make a node's directory (sections 9.2 and 10.3).
 
-use std::net::TcpListener;
-use std::path::PathBuf;
+mod options;
+mod template;
+
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail, ensure};
-use clap::Args;
+use anyhow::Context as _;
 
-use super::{Globals, say};
-use crate::create::{self, NewNode};
+use super::quote::quoted_path;
+use super::{Globals, UsageError};
+use crate::config::{CONFIG_FILE, NodeDirectory, NodeKind};
+use crate::files::{self, Access, FileError};
 
-/// Exit status when the directory holds something.
+pub(super) use options::{ClientArgs, IntroducerArgs, NodeArgs};
+pub(crate) use template::{Settings, Shares};
+use template::{introducers_yaml, tahoe_cfg};
+
+/// What is in the file whose name tells a node's kind: whoever would run it is told not to.
+const MARKER_TEXT: &str = "\
+# The name of this file tells what kind of node this is. Nothing reads what is in it.
+import sys
+sys.exit(\"This node is not run by twistd: use `tahoe run` or `tallac run`.\")
+";
+
+/// The exit status when there is something in the directory already.
 const NOT_EMPTY: u8 = 255;
 
-/// What both kinds of node are told.
-#[derive(Debug, Args)]
-struct CommonArgs {
-    /// Directory of the new node, instead of the one of --node-directory
-    nodedir: Option<PathBuf>,
-    /// The same
-    #[arg(short = 'C', long, value_name = "NODEDIR", conflicts_with = "nodedir")]
-    basedir: Option<PathBuf>,
-    /// What people call the node
-    #[arg(short, long)]
-    nickname: Option<String>,
-    /// Where the web API listens; 'none' for no web API
-    #[arg(short = 'p', long, default_value = create::WEB_PORT)]
-    webport: String,
-    /// FURL of the grid's introducer (kept for later; this version uses private/servers.yaml)
-    #[arg(short, long, value_name = "FURL")]
-    introducer: Option<String>,
-    /// Shares that bring a file back
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=256))]
-    shares_needed: u16,
-    /// Servers that an upload must reach
-    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=256))]
-    shares_happy: u16,
-    /// Shares of each file
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=256))]
-    shares_total: u16,
-    /// Keep this machine's address from others (not in this version)
-    #[arg(long)]
-    hide_ip: bool,
-    /// Settings from an invitation (not in this version)
-    #[arg(long, value_name = "CODE")]
-    join: Option<String>,
+pub(super) fn node(args: NodeArgs, globals: &Globals) -> anyhow::Result<ExitCode> {
+    let directory = args.client.directory(globals)?;
+    let settings = args.into_settings()?;
+    create(&directory, &settings, globals)
 }
 
-/// Make a node: storage server, gateway, or both.
-#[derive(Debug, Args)]
-pub(crate) struct CreateNodeArgs {
-    #[command(flatten)]
-    common: CommonArgs,
-    /// Ways to be reached: tcp, or none (tor and i2p are not in this version)
-    #[arg(long, default_value = "tcp")]
-    listen: String,
-    /// Name or address of this machine; the port is chosen
-    #[arg(long)]
-    hostname: Option<String>,
-    /// Where to listen, such as tcp:4000; goes with --location
-    #[arg(long)]
-    port: Option<String>,
-    /// Where others find it, such as tcp:example.org:4000; goes with --port
-    #[arg(long)]
-    location: Option<String>,
-    /// Keep no shares for others
-    #[arg(long)]
-    no_storage: bool,
-    /// Where to keep shares
-    #[arg(long)]
-    storage_dir: Option<PathBuf>,
-    /// Run a helper (not in this version)
-    #[arg(long)]
-    helper: bool,
+pub(super) fn client(args: ClientArgs, globals: &Globals) -> anyhow::Result<ExitCode> {
+    let directory = args.directory(globals)?;
+    let settings = args.into_settings()?;
+    create(&directory, &settings, globals)
 }
 
-/// Make a node that only uses a grid.
-#[derive(Debug, Args)]
-pub(crate) struct CreateClientArgs {
-    #[command(flatten)]
-    common: CommonArgs,
+pub(super) fn introducer(_args: &IntroducerArgs) -> anyhow::Result<ExitCode> {
+    anyhow::bail!(
+        "introducers come with a later version: make one with Tahoe-LAFS (`tahoe \
+         create-introducer`), or list servers in private/servers.yaml, which needs none"
+    )
 }
 
-impl CommonArgs {
-    fn node(&self) -> Result<NewNode> {
-        ensure!(!self.hide_ip, "--hide-ip needs Tor or I2P, which this version does not speak");
-        ensure!(self.join.is_none(), "--join is not in this version; use --introducer by hand");
-        ensure!(
-            self.shares_needed <= self.shares_total && self.shares_happy <= self.shares_total,
-            "--shares-needed and --shares-happy cannot be more than --shares-total"
-        );
-        let web_port = if self.webport.eq_ignore_ascii_case("none") { "" } else { &self.webport };
-        Ok(NewNode {
-            nickname: self.nickname.clone(),
-            web_port: web_port.to_owned(),
-            introducer: self.introducer.clone(),
-            needed: self.shares_needed,
-            happy: self.shares_happy,
-            total: self.shares_total,
-            ..NewNode::default()
-        })
-    }
-}
-
-impl CreateNodeArgs {
-    /// `tub.port` and `tub.location`.
-    fn tub(&self) -> Result<Option<(String, String)>> {
-        match self.listen.as_str() {
-            "tcp" => {}
-            "none" => {
-                ensure!(self.hostname.is_none(), "--listen= must be tcp to use --hostname");
-                return Ok(None);
-            }
-            "tor" | "i2p" | "tcp,tor" | "tor,tcp" | "tcp,i2p" | "i2p,tcp" => {
-                bail!("--listen={}: this version listens at TCP ports only", self.listen)
-            }
-            _ => bail!("--listen= must be one/some of: i2p, none, tcp, tor"),
-        }
-        match (&self.hostname, &self.port, &self.location) {
-            (Some(host), None, None) => {
-                let port = unused_port()?;
-                Ok(Some((format!("tcp:{port}"), format!("tcp:{host}:{port}"))))
-            }
-            (None, Some(port), Some(location)) => Ok(Some((port.clone(), location.clone()))),
-            (None, None, None) => bail!(
-                "--listen=tcp requires --hostname= (the name of this machine), or --port= and \
-                 --location="
-            ),
-            (Some(_), ..) => bail!("--hostname cannot be used with --location/--port"),
-            (None, Some(_), None) => bail!("--port must be used with --location"),
-            (None, None, Some(_)) => bail!("--location must be used with --port"),
-        }
-    }
-}
-
-/// Runs `create-node`.
-pub(crate) async fn run_node(args: CreateNodeArgs, globals: &Globals) -> Result<ExitCode> {
-    let node = NewNode {
-        tub: args.tub()?,
-        helper: args.helper,
-        storage: !args.no_storage,
-        storage_dir: args.storage_dir.clone(),
-        ..args.common.node()?
-    };
-    make(args.common, node, globals).await
-}
-
-/// Runs `create-client`.
-pub(crate) async fn run_client(args: CreateClientArgs, globals: &Globals) -> Result<ExitCode> {
-    let node = args.common.node()?;
-    make(args.common, node, globals).await
-}
-
-async fn make(args: CommonArgs, node: NewNode, globals: &Globals) -> Result<ExitCode> {
-    let path = args.nodedir.or(args.basedir).unwrap_or_else(|| globals.node_directory.clone());
-    let path = std::path::absolute(path)?;
-    if !create::is_vacant(&path)? {
-        say::error(&format!(
-            "The base directory '{}' is not empty.\nTo avoid clobbering anything, I am going to \
-             quit now.\nChoose another directory, or empty this one.",
-            path.display()
-        ));
+fn create(path: &Path, settings: &Settings, globals: &Globals) -> anyhow::Result<ExitCode> {
+    let directory = NodeDirectory::new(path)?;
+    if !is_empty(directory.path())? {
+        eprintln!("The base directory {} is not empty.", quoted_path(directory.path()));
+        eprintln!("To avoid clobbering anything, I am going to quit now.");
+        eprintln!("Please use a different directory, or empty this one.");
         return Ok(ExitCode::from(NOT_EMPTY));
     }
-    let (introducer, nickname) = (node.introducer.is_some(), node.nickname.is_some());
-    let directory = tokio::task::spawn_blocking({
-        let path = path.clone();
-        move || create::create(&path, &node)
-    })
-    .await??;
-    say::line(globals, &format!("Node created in '{}'", path.display()));
-    if !introducer {
-        say::line(
-            globals,
-            &format!(
-                " Please add storage servers to '{}'!\n The node cannot connect to a grid \
-                 without it.",
-                directory.private("servers.yaml").display()
-            ),
-        );
-    }
-    if !nickname {
-        let file = directory.file("tahoe.cfg");
-        say::line(globals, &format!(" Please set [node]nickname= in '{}'", file.display()));
-    }
+    let config = directory.file(CONFIG_FILE);
+    make(&directory, settings)?;
+    announce(&directory, &config, settings, globals)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// A port that nothing listens at now.
-fn unused_port() -> Result<u16> {
-    let socket = TcpListener::bind(("0.0.0.0", 0)).context("no port can be listened at")?;
-    Ok(socket.local_addr()?.port())
+/// Makes the files of a new node, in a directory that is empty or not there.
+///
+/// # Errors
+/// When one of them cannot be written.
+pub(crate) fn make(directory: &NodeDirectory, settings: &Settings) -> Result<(), FileError> {
+    files::make_dir(directory.path(), Access::Umask)?;
+    files::write(&directory.file(NodeKind::Client.marker()), MARKER_TEXT, Access::Umask)?;
+    directory.make_private()?;
+    if let Some(furl) = &settings.introducer {
+        let file = directory.private("introducers.yaml");
+        files::write(&file, &introducers_yaml(furl), Access::Private)?;
+    }
+    // Last: with it the directory is a node.
+    files::write(&directory.file(CONFIG_FILE), &tahoe_cfg(settings), Access::Umask)?;
+    Ok(())
+}
+
+fn announce(
+    directory: &NodeDirectory,
+    config: &Path,
+    settings: &Settings,
+    globals: &Globals,
+) -> anyhow::Result<()> {
+    globals.say(format!("Node created in {}", quoted_path(directory.path())))?;
+    if settings.introducer.is_none() {
+        let file = quoted_path(&directory.private("introducers.yaml"));
+        globals.say(format!(" Please add introducers to {file}!"))?;
+        globals.say(" The node cannot connect to a grid without it.")?;
+    }
+    if settings.nickname.is_empty() {
+        globals.say(format!(" Please set [node]nickname= in {}", quoted_path(config)))?;
+    }
+    if settings.helper {
+        eprintln!("Helpers come with a later version: `tallac run` refuses [helper] enabled.");
+    }
+    Ok(())
+}
+
+/// Whether there is nothing at that path, or a directory with nothing in it.
+pub(crate) fn is_empty(path: &Path) -> anyhow::Result<bool> {
+    match fs::read_dir(path) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error).with_context(|| format!("cannot look into {}", path.display())),
+    }
+}
+
+/// The node directory that a command is told of in one of three ways.
+pub(super) fn one_directory(
+    argument: Option<&PathBuf>,
+    basedir: Option<&PathBuf>,
+    globals: &Globals,
+) -> Result<PathBuf, UsageError> {
+    let clash = |message| Err(UsageError::new(message));
+    match (&globals.node_directory, basedir, argument) {
+        (Some(_), Some(_), _) => {
+            clash("The --node-directory (or -d) and --basedir (or -C) options cannot both be used.")
+        }
+        (Some(_), _, Some(_)) => {
+            clash("The --node-directory (or -d) option and a basedir argument cannot both be used.")
+        }
+        (_, Some(_), Some(_)) => {
+            clash("The --basedir (or -C) option and a basedir argument cannot both be used.")
+        }
+        (_, basedir, argument) => {
+            Ok(basedir.or(argument).cloned().unwrap_or_else(|| globals.directory()))
+        }
+    }
 }

@@ -13,7 +13,7 @@ use tallac_grid::upload::{FileKey, Progress, UploadOptions, UploadResults};
 use tokio::io::AsyncReadExt;
 
 use super::web_client::WebClient;
-use super::{Globals, run as running, say};
+use super::{Globals, run as running};
 use crate::local_grid::{self, GridShape, LocalGrid};
 use crate::progress;
 
@@ -31,7 +31,7 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Put a file onto a grid of ten servers, stop seven of them, and get it back.
 #[derive(Debug, Args)]
-pub(crate) struct DemoArgs {
+pub(super) struct DemoArgs {
     /// File to put; a generated one of 20 MiB when it is missing
     file: Option<PathBuf>,
     /// End at once, with status 0 only if all went right
@@ -54,9 +54,9 @@ struct Findings {
 }
 
 /// Runs the command.
-pub(crate) async fn run(args: DemoArgs, globals: &Globals) -> Result<ExitCode> {
+pub(super) async fn run(args: DemoArgs, globals: &Globals) -> Result<ExitCode> {
     // With --json, standard output is for the program that reads it.
-    let quiet = Globals { quiet: globals.quiet || args.json, ..globals.clone() };
+    let quiet = globals.quieter(args.json);
     let home = tempfile::Builder::new().prefix("tallac-demo-").tempdir();
     let home = home.context("cannot make a temporary directory for the grid")?;
     let file = match &args.file {
@@ -70,7 +70,7 @@ pub(crate) async fn run(args: DemoArgs, globals: &Globals) -> Result<ExitCode> {
     let mut grid = start(home.path(), &quiet).await?;
     let outcome = demonstrate(&mut grid, source, &file, &quiet).await;
     if let (Ok(findings), true) = (&outcome, args.json) {
-        say::line(globals, &serde_json::to_string(findings)?);
+        globals.say(serde_json::to_string(findings)?)?;
     }
     if let (Ok(findings), false) = (&outcome, args.exit) {
         let text = format!(
@@ -80,7 +80,7 @@ pub(crate) async fn run(args: DemoArgs, globals: &Globals) -> Result<ExitCode> {
              To put a new file, more servers would have to run. Ctrl-C ends it.",
             findings.url, findings.cap,
         );
-        say::line(&quiet, &text);
+        quiet.say(&text)?;
         tokio::select! {
             result = running::stop_asked_for() => result?,
             reason = grid.failed() => bail!("the grid stopped: {reason}"),
@@ -92,7 +92,7 @@ pub(crate) async fn run(args: DemoArgs, globals: &Globals) -> Result<ExitCode> {
 
 /// Makes the grid and starts it.
 async fn start(home: &Path, globals: &Globals) -> Result<LocalGrid> {
-    say::line(globals, "Starting ten storage servers and a gateway on this machine ...");
+    globals.say("Starting ten storage servers and a gateway on this machine ...")?;
     let started = Instant::now();
     let dir = home.join("grid");
     local_grid::create(&dir, SHAPE).await?;
@@ -101,15 +101,12 @@ async fn start(home: &Path, globals: &Globals) -> Result<LocalGrid> {
     servers.settled(SETTLE_TIMEOUT).await;
     let connected = servers.all().iter().filter(|server| server.is_connected()).count();
     ensure!(connected == 10, "only {connected} of 10 storage servers answer");
-    say::line(
-        globals,
-        &format!(
-            "  All ten answer over TLS, each on a port of its own ({:.1} s).\n  \
+    globals.say(format!(
+        "  All ten answer over TLS, each on a port of its own ({:.1} s).\n  \
              Their directories are in {}",
-            started.elapsed().as_secs_f64(),
-            dir.display()
-        ),
-    );
+        started.elapsed().as_secs_f64(),
+        dir.display()
+    ))?;
     Ok(grid)
 }
 
@@ -123,50 +120,38 @@ async fn demonstrate(
     let size = source.size();
     let url = grid.gateway().web_url().context("the gateway has no web API")?.to_owned();
 
-    say::line(
-        globals,
-        &format!(
-            "\nPutting {} ({}): encrypting it, coding it 3-of-10, one share to each server ...",
-            file.display(),
-            progress::size(size)
-        ),
-    );
+    globals.say(format!(
+        "\nPutting {} ({}): encrypting it, coding it 3-of-10, one share to each server ...",
+        file.display(),
+        progress::size(size)
+    ))?;
     let started = Instant::now();
     let results = put(grid, source, size).await?;
     let up = started.elapsed();
     let cap = results.cap.to_string();
-    say::line(
-        globals,
-        &format!(
-            "  Done in {:.2} s, {}. {} shares are on the servers' disks.\n  \
+    globals.say(format!(
+        "  Done in {:.2} s, {}. {} shares are on the servers' disks.\n  \
          This capability is the file's name and the key to it:\n  {cap}",
-            up.as_secs_f64(),
-            progress::rate(size, up),
-            results.pushed.len(),
-        ),
-    );
+        up.as_secs_f64(),
+        progress::rate(size, up),
+        results.pushed.len(),
+    ))?;
 
     let servers_stopped = grid.stop_storage(LOST).await;
-    say::line(
-        globals,
-        &format!(
-            "\nStopped seven of the ten servers: {}.\n\
+    globals.say(format!(
+        "\nStopped seven of the ten servers: {}.\n\
              Getting the file back from the other three ...",
-            servers_stopped.join(", ")
-        ),
-    );
+        servers_stopped.join(", ")
+    ))?;
     let started = Instant::now();
     let same = get_and_compare(&url, &cap, size, file).await?;
     let down = started.elapsed();
     ensure!(same, "the file that came back is NOT the one that was put");
-    say::line(
-        globals,
-        &format!(
-            "  Done in {:.2} s, {}. All {size} bytes are the same.",
-            down.as_secs_f64(),
-            progress::rate(size, down)
-        ),
-    );
+    globals.say(format!(
+        "  Done in {:.2} s, {}. All {size} bytes are the same.",
+        down.as_secs_f64(),
+        progress::rate(size, down)
+    ))?;
     Ok(Findings {
         cap,
         size,

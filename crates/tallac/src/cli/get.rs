@@ -14,7 +14,7 @@ use crate::progress;
 
 /// Get a file from the grid.
 #[derive(Debug, Args)]
-pub(crate) struct GetArgs {
+pub(super) struct GetArgs {
     /// Capability of the file
     remote: String,
     /// File to write; standard output when it is missing or `-`
@@ -25,11 +25,11 @@ pub(crate) struct GetArgs {
 }
 
 /// Runs the command.
-pub(crate) async fn run(args: GetArgs, globals: &Globals) -> Result<ExitCode> {
+pub(super) async fn run(args: GetArgs, globals: &Globals) -> Result<ExitCode> {
     if !cap::has_uri_prefix(&args.remote) {
         bail!("this version gets files by their capability only, and that begins with 'URI:'");
     }
-    let node = web_client::WebClient::new(args.node_url.as_deref(), &globals.node_directory)?;
+    let node = web_client::WebClient::new(args.node_url.as_deref(), &globals.directory())?;
     let answer = node.get_cap(&args.remote).await?.expect_success("Error during GET").await?;
     let path = args.local.filter(|path| path.as_os_str() != "-");
     let mut target = open_target(path.as_deref()).await?;

@@ -7,21 +7,15 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 
-use super::{Globals, run as running, say};
+use super::{Globals, run as running};
 use crate::local_grid::{self, GridShape, LocalGrid};
 
 /// How long the gateway's first look at its servers may take.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Make and run a grid on this machine.
-#[derive(Debug, Args)]
-pub(crate) struct GridArgs {
-    #[command(subcommand)]
-    command: GridCommand,
-}
-
+/// Make and run a grid on this machine
 #[derive(Debug, Subcommand)]
-enum GridCommand {
+pub(super) enum GridCommand {
     /// Make node directories for storage servers and a gateway that uses them
     Create(CreateArgs),
     /// Run all nodes of such a grid in one process, until Ctrl-C
@@ -29,7 +23,7 @@ enum GridCommand {
 }
 
 #[derive(Debug, Args)]
-struct CreateArgs {
+pub(super) struct CreateArgs {
     /// Directory to make, which holds a node directory for each node
     dir: PathBuf,
     /// How many storage servers
@@ -44,7 +38,7 @@ struct CreateArgs {
 
 /// How the gateway codes files.
 #[derive(Debug, Args)]
-pub(crate) struct ShapeArgs {
+pub(super) struct ShapeArgs {
     /// Shares that bring a file back
     #[arg(long, default_value_t = 3)]
     shares_needed: u16,
@@ -57,7 +51,7 @@ pub(crate) struct ShapeArgs {
 }
 
 impl ShapeArgs {
-    pub(crate) fn of(&self, servers: u16) -> GridShape {
+    pub(super) fn of(&self, servers: u16) -> GridShape {
         GridShape {
             servers,
             needed: self.shares_needed,
@@ -68,14 +62,14 @@ impl ShapeArgs {
 }
 
 #[derive(Debug, Args)]
-struct RunArgs {
+pub(super) struct RunArgs {
     /// Directory that `grid create` made
     dir: PathBuf,
 }
 
 /// Runs the command.
-pub(crate) async fn run(args: GridArgs, globals: &Globals) -> Result<ExitCode> {
-    match args.command {
+pub(super) async fn run(command: GridCommand, globals: &Globals) -> Result<ExitCode> {
+    match command {
         GridCommand::Create(args) => create(args, globals).await,
         GridCommand::Run(args) => run_grid(args, globals).await,
     }
@@ -85,29 +79,25 @@ async fn create(args: CreateArgs, globals: &Globals) -> Result<ExitCode> {
     let shape = args.shape.of(args.servers);
     let made = local_grid::create(&args.dir, shape).await?;
     if args.json {
-        say::line(
-            globals,
-            &serde_json::json!({
+        globals.say(
+            serde_json::json!({
                 "dir": args.dir,
                 "gateway": made.gateway,
                 "storage": made.storage,
                 "url": made.url,
             })
             .to_string(),
-        );
+        )?;
         return Ok(ExitCode::SUCCESS);
     }
     let dir = args.dir.display();
-    say::line(
-        globals,
-        &format!(
-            "Made {} storage servers and a gateway in '{dir}'.\n\
+    globals.say(format!(
+        "Made {} storage servers and a gateway in '{dir}'.\n\
          Run them:      tallac grid run {dir}\n\
          Then use it:   tallac -d {} put FILE",
-            args.servers,
-            made.gateway.display(),
-        ),
-    );
+        args.servers,
+        made.gateway.display(),
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -116,11 +106,11 @@ async fn run_grid(args: RunArgs, globals: &Globals) -> Result<ExitCode> {
     grid.gateway().grid().servers().settled(SETTLE_TIMEOUT).await;
     let servers = grid.gateway().grid().servers().all();
     let connected = servers.iter().filter(|server| server.is_connected()).count();
-    say::line(globals, &format!("{connected} of {} storage servers are connected", servers.len()));
+    globals.say(format!("{connected} of {} storage servers are connected", servers.len()))?;
     if let Some(url) = grid.gateway().web_url() {
-        say::line(globals, &format!("web API at {url}"));
+        globals.say(format!("web API at {url}"))?;
     }
-    say::line(globals, "grid running, Ctrl-C stops it");
+    globals.say("grid running, Ctrl-C stops it")?;
     let failure = tokio::select! {
         reason = grid.failed() => Some(reason),
         result = running::stop_asked_for() => { result?; None }

@@ -1,111 +1,178 @@
-//! The command line: one file a command (section 9).
+//! The command line: one file a command, each with its arguments and what it does (section 9).
+//!
+//! Commands, options, files and exit statuses are Tahoe-LAFS's. As there, a wrong use prints the
+//! usage and the reason on standard output and exits with 1.
 
 mod admin;
-mod create_node;
+mod completions;
+pub(crate) mod create_node;
 mod debug;
 mod demo;
-mod generate;
 mod get;
+mod globals;
 mod grid;
+mod man;
 mod put;
+pub mod quote;
 mod run;
-mod say;
+mod usage;
 mod web_client;
 
-use std::io::Write;
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::time::Duration;
 
-use anyhow::Result;
-use clap::{CommandFactory, Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-/// Environment variable that says what is logged, such as `info` or `tallac_grid=debug`.
-const LOG_VARIABLE: &str = "TALLAC_LOG";
+pub use globals::{Globals, default_directory};
+pub use usage::UsageError;
 
-/// The command line.
+/// How long work that cannot be stopped, such as a read from a terminal, may hold up the end.
+const EXIT_GRACE: Duration = Duration::from_millis(200);
+
+/// A storage grid whose servers cannot read, forge or lose what they keep.
 #[derive(Debug, Parser)]
-#[command(name = "tallac", version, about, disable_help_subcommand = true)]
-#[command(about = "Secure decentralised storage: Tahoe-LAFS in one program")]
-#[command(
-    after_help = "The environment variable TALLAC_LOG sets what is logged to standard error, \
-                        such as info or debug."
-)]
-pub(crate) struct CommandLine {
-    /// Node directory that commands use
-    #[arg(short = 'd', long, value_name = "DIR", env = "TALLAC_NODE_DIRECTORY")]
-    node_directory: Option<PathBuf>,
-    /// Print no results and no remarks, only errors
-    #[arg(short, long)]
-    quiet: bool,
+#[command(name = "tallac", version, propagate_version = true, infer_long_args = true)]
+#[command(disable_help_subcommand = true, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    globals: Globals,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    CreateNode(create_node::CreateNodeArgs),
-    CreateClient(create_node::CreateClientArgs),
+    CreateNode(create_node::NodeArgs),
+    CreateClient(create_node::ClientArgs),
+    CreateIntroducer(create_node::IntroducerArgs),
     Run(run::RunArgs),
     Put(put::PutArgs),
     Get(get::GetArgs),
-    Grid(grid::GridArgs),
+    #[command(subcommand)]
+    Grid(grid::GridCommand),
     Demo(demo::DemoArgs),
-    Admin(admin::AdminArgs),
-    Debug(debug::DebugArgs),
-    Completions(generate::CompletionsArgs),
-    Man(generate::ManArgs),
+    #[command(subcommand)]
+    Admin(admin::Command),
+    #[command(subcommand)]
+    Debug(debug::Command),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
-/// What holds for every command.
-#[derive(Debug, Clone)]
-pub(crate) struct Globals {
-    pub(crate) node_directory: PathBuf,
-    pub(crate) quiet: bool,
-}
-
-/// Takes the arguments of the process apart. A mistake, or a wish for help, is answered at once;
-/// the exit status is then to be used.
-pub(crate) fn parse() -> Result<CommandLine, ExitCode> {
-    CommandLine::try_parse().map_err(|error| {
-        let _ = error.print();
-        // Tahoe-LAFS ends with 1 for a mistake in the arguments.
-        if error.use_stderr() { ExitCode::from(1) } else { ExitCode::SUCCESS }
-    })
-}
-
-/// Runs a command.
-pub(crate) async fn run(line: CommandLine) -> Result<ExitCode> {
-    let filter = EnvFilter::try_from_env(LOG_VARIABLE);
-    tracing_subscriber::fmt()
-        .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new("warn")))
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .init();
-    let node_directory = line.node_directory.unwrap_or_else(default_node_directory);
-    let globals = Globals { node_directory, quiet: line.quiet };
-    match line.command {
-        Command::CreateNode(args) => create_node::run_node(args, &globals).await,
-        Command::CreateClient(args) => create_node::run_client(args, &globals).await,
-        Command::Run(args) => run::run(args, &globals).await,
-        Command::Put(args) => put::run(args, &globals).await,
-        Command::Get(args) => get::run(args, &globals).await,
-        Command::Grid(args) => grid::run(args, &globals).await,
-        Command::Demo(args) => demo::run(args, &globals).await,
-        Command::Admin(args) => admin::run(args, &globals),
-        Command::Debug(args) => debug::run(args, &globals),
-        Command::Completions(args) => Ok(generate::completions(&args, CommandLine::command())),
-        Command::Man(args) => generate::man(&args, CommandLine::command()),
+async fn dispatch(command: Command, globals: &Globals) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::CreateNode(args) => create_node::node(args, globals),
+        Command::CreateClient(args) => create_node::client(args, globals),
+        Command::CreateIntroducer(args) => create_node::introducer(&args),
+        Command::Run(args) => run::run(args, globals).await,
+        Command::Put(args) => put::run(args, globals).await,
+        Command::Get(args) => get::run(args, globals).await,
+        Command::Grid(command) => grid::run(command, globals).await,
+        Command::Demo(args) => demo::run(args, globals).await,
+        Command::Admin(command) => admin::run(command, globals),
+        Command::Debug(command) => debug::run(command, globals),
+        Command::Completions(args) => completions::run(args, globals),
+        Command::Man(args) => man::run(&args, globals),
     }
 }
 
-/// Where Tahoe-LAFS looks as well.
-fn default_node_directory() -> PathBuf {
-    std::env::home_dir().unwrap_or_default().join(".tahoe")
+/// Runs the command that this process's arguments name.
+#[must_use]
+pub fn main() -> ExitCode {
+    main_with(std::env::args_os().collect())
 }
 
-/// Tells an error, with its causes, and gives the status that says so.
-pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "tallac: {error:#}");
-    ExitCode::from(1)
+fn main_with(args: Vec<OsString>) -> ExitCode {
+    let parsed = Cli::command()
+        .try_get_matches_from(&args)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => return misuse(&error),
+    };
+    start_log(cli.globals.verbose);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failure(&anyhow::Error::new(error).context("cannot start threads")),
+    };
+    let result = runtime.block_on(dispatch(cli.command, &cli.globals));
+    runtime.shutdown_timeout(EXIT_GRACE);
+    match result {
+        Ok(code) => code,
+        Err(error) => match error.downcast_ref::<UsageError>() {
+            Some(usage) => usage_failure(&args, usage),
+            None => failure(&error),
+        },
+    }
+}
+
+/// What clap has to say: help and the version with status 0, an error with status 1.
+fn misuse(error: &clap::Error) -> ExitCode {
+    let is_error = error.use_stderr();
+    let mut out = io::stdout();
+    // Nothing is left to be done if this cannot be shown.
+    let _ = match error.kind() {
+        ErrorKind::DisplayVersion => writeln!(out, "tallac/{}", env!("CARGO_PKG_VERSION")),
+        _ if out.is_terminal() => write!(out, "{}", error.render().ansi()),
+        _ => write!(out, "{}", error.render()),
+    };
+    if is_error { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn usage_failure(args: &[OsString], error: &UsageError) -> ExitCode {
+    let usage = command_of(args).render_usage();
+    let _ = write!(io::stdout(), "{usage}\n\ntallac:  {error}\n");
+    ExitCode::FAILURE
+}
+
+fn failure(error: &anyhow::Error) -> ExitCode {
+    let is_broken_pipe = |cause: &(dyn std::error::Error + 'static)| {
+        let io = cause.downcast_ref::<io::Error>();
+        io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    };
+    // Whoever reads the output has had enough of it.
+    if !error.chain().any(is_broken_pipe) {
+        let _ = writeln!(io::stderr(), "tallac: {error:#}");
+    }
+    ExitCode::FAILURE
+}
+
+/// The command that the arguments name, for its usage.
+fn command_of(args: &[OsString]) -> clap::Command {
+    let mut command = Cli::command();
+    command.build();
+    for arg in args.iter().skip(1) {
+        let Some(name) = arg.to_str() else { break };
+        if let Some(inner) = command.find_subcommand(name) {
+            command = inner.clone();
+        }
+    }
+    command
+}
+
+/// Warnings and errors go to standard error; `-v` and `TALLAC_LOG` ask for more.
+fn start_log(verbose: u8) {
+    use tracing_subscriber::EnvFilter;
+    let level = match verbose {
+        0 => "warn",
+        1 => "info",
+        2 => "debug",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_from_env("TALLAC_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    // Only a test that runs several commands in one process has set one before.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commands_are_well_formed() {
+        Cli::command().debug_assert();
+    }
 }

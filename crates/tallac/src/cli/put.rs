@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use clap::Args;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::{Globals, say, web_client};
+use super::{Globals, web_client};
 use crate::progress;
 
 /// Bytes that are read at once.
@@ -16,7 +16,7 @@ const PIECE: usize = 256 << 10;
 
 /// Put a file onto the grid and print its capability.
 #[derive(Debug, Args)]
-pub(crate) struct PutArgs {
+pub(super) struct PutArgs {
     /// File to put; standard input when it is missing or `-`
     local: Option<PathBuf>,
     /// Where to link it in a directory (not in this version)
@@ -49,9 +49,9 @@ impl PutArgs {
 }
 
 /// Runs the command.
-pub(crate) async fn run(args: PutArgs, globals: &Globals) -> Result<ExitCode> {
+pub(super) async fn run(args: PutArgs, globals: &Globals) -> Result<ExitCode> {
     args.check()?;
-    let node = web_client::WebClient::new(args.node_url.as_deref(), &globals.node_directory)?;
+    let node = web_client::WebClient::new(args.node_url.as_deref(), &globals.directory())?;
     let path = args.local.filter(|path| path.as_os_str() != "-");
     let (reader, size): (Box<dyn AsyncRead + Send + Unpin>, _) = match &path {
         None => (Box::new(tokio::io::stdin()), None),
@@ -69,12 +69,12 @@ pub(crate) async fn run(args: PutArgs, globals: &Globals) -> Result<ExitCode> {
     let answer = node.put_file(read_pieces(reader, bar.clone()), size).await;
     bar.finish_and_clear();
     let answer = answer?.expect_success("Error during PUT").await?;
-    say::note(globals, &answer.status().to_string());
+    globals.note(&answer.status().to_string());
     let cap = answer.text().await?;
     if args.json {
-        say::line(globals, &serde_json::json!({ "cap": cap.trim(), "size": size }).to_string());
+        globals.say(serde_json::json!({ "cap": cap.trim(), "size": size }).to_string())?;
     } else {
-        say::line(globals, cap.trim());
+        globals.say(cap.trim())?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -8,17 +8,18 @@ use clap::Args;
 use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Globals, say};
+use super::Globals;
+use super::create_node::one_directory;
 use crate::config::{NodeConfig, NodeKind};
 use crate::node::Node;
 
 /// Run a node until Ctrl-C.
 #[derive(Debug, Args)]
-pub(crate) struct RunArgs {
+pub(super) struct RunArgs {
     /// Node directory, instead of the one of --node-directory
     nodedir: Option<PathBuf>,
     /// The same
-    #[arg(short = 'C', long, value_name = "NODEDIR", conflicts_with = "nodedir")]
+    #[arg(short = 'C', long, value_name = "NODEDIR")]
     basedir: Option<PathBuf>,
     /// Go on when standard input is closed
     #[arg(long)]
@@ -26,9 +27,8 @@ pub(crate) struct RunArgs {
 }
 
 /// Runs the command.
-pub(crate) async fn run(args: RunArgs, globals: &Globals) -> Result<ExitCode> {
-    let directory = args.nodedir.or(args.basedir);
-    let directory = directory.unwrap_or_else(|| globals.node_directory.clone());
+pub(super) async fn run(args: RunArgs, globals: &Globals) -> Result<ExitCode> {
+    let directory = one_directory(args.nodedir.as_ref(), args.basedir.as_ref(), globals)?;
     let config = NodeConfig::load(&directory)?;
     match config.directory.kind() {
         Some(NodeKind::Client) => {}
@@ -41,12 +41,12 @@ pub(crate) async fn run(args: RunArgs, globals: &Globals) -> Result<ExitCode> {
             directory.display()
         ),
     }
-    say::line(globals, &format!("running node in '{}'", directory.display()));
+    globals.say(format!("running node in '{}'", directory.display()))?;
     let node = Node::start(config).await?;
     if let Some(url) = node.web_url() {
-        say::line(globals, &format!("web API at {url}"));
+        globals.say(format!("web API at {url}"))?;
     }
-    say::line(globals, "client running");
+    globals.say("client running")?;
     let failure = tokio::select! {
         reason = node.failed() => Some(reason),
         result = stop_asked_for() => { result?; None }

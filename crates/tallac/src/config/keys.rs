@@ -1,122 +1,178 @@
-//! Every section and key of Tahoe-LAFS 1.20 (section 10.2). Anything else is refused at start.
+//! Every section and key that a `tahoe.cfg` may have, and what kind of value belongs there
+//! (section 10.2).
 
-/// Sections and their keys.
-const KNOWN: &[(&str, &[&str])] = &[
+use std::path::Path;
+
+use super::error::ConfigError;
+use super::ini::Ini;
+use super::values;
+
+/// What kind of value a key has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Any text.
+    Text,
+    /// True or false.
+    Boolean,
+    /// A number, or nothing.
+    Number,
+    /// An address that is secret, and has no `#`.
+    Furl,
+}
+
+use Kind::{Boolean, Furl, Number, Text};
+
+type Keys = &'static [(&'static str, Kind)];
+
+/// The sections with their keys, these in lower case.
+const SECTIONS: &[(&str, Keys)] = &[
+    ("connections", &[("tcp", Text)]),
     (
         "node",
         &[
-            "nickname",
-            "web.port",
-            "web.static",
-            "tub.port",
-            "tub.location",
-            "reveal-ip-address",
-            "tempdir",
-            "log_gatherer.furl",
-            "timeout.keepalive",
-            "timeout.disconnect",
+            ("nickname", Text),
+            ("web.port", Text),
+            ("web.static", Text),
+            ("tub.port", Text),
+            ("tub.location", Text),
+            ("reveal-ip-address", Boolean),
+            ("tempdir", Text),
+            ("log_gatherer.furl", Furl),
+            ("timeout.keepalive", Number),
+            ("timeout.disconnect", Number),
         ],
     ),
-    ("connections", &["tcp"]),
     (
         "client",
         &[
-            "introducer.furl",
-            "helper.furl",
-            "key_generator.furl",
-            "shares.needed",
-            "shares.happy",
-            "shares.total",
-            "shares._max_immutable_segment_size_for_testing",
-            "mutable.format",
-            "peers.preferred",
-            "storage.plugins",
-            "force_foolscap",
+            ("introducer.furl", Furl),
+            ("helper.furl", Furl),
+            ("key_generator.furl", Furl),
+            ("shares.needed", Number),
+            ("shares.happy", Number),
+            ("shares.total", Number),
+            ("shares._max_immutable_segment_size_for_testing", Number),
+            ("mutable.format", Text),
+            ("peers.preferred", Text),
+            ("storage.plugins", Text),
+            ("force_foolscap", Boolean),
         ],
     ),
     (
         "storage",
         &[
-            "enabled",
-            "anonymous",
-            "readonly",
-            "reserved_space",
-            "storage_dir",
-            "debug_discard",
-            "expire.enabled",
-            "expire.mode",
-            "expire.cutoff_date",
-            "expire.immutable",
-            "expire.mutable",
-            "expire.override_lease_duration",
-            "plugins",
-            "grid_management",
-            "force_foolscap",
+            ("enabled", Boolean),
+            ("anonymous", Boolean),
+            ("readonly", Boolean),
+            ("reserved_space", Text),
+            ("storage_dir", Text),
+            ("debug_discard", Boolean),
+            ("expire.enabled", Boolean),
+            ("expire.mode", Text),
+            ("expire.cutoff_date", Text),
+            ("expire.immutable", Boolean),
+            ("expire.mutable", Boolean),
+            ("expire.override_lease_duration", Text),
+            ("plugins", Text),
+            ("grid_management", Boolean),
+            ("force_foolscap", Boolean),
         ],
     ),
-    ("helper", &["enabled"]),
-    ("sftpd", &["enabled", "port", "host_pubkey_file", "host_privkey_file", "accounts.file"]),
+    ("helper", &[("enabled", Boolean)]),
+    (
+        "sftpd",
+        &[
+            ("enabled", Boolean),
+            ("port", Text),
+            ("host_pubkey_file", Text),
+            ("host_privkey_file", Text),
+            ("accounts.file", Text),
+        ],
+    ),
     (
         "tor",
         &[
-            "control.port",
-            "enabled",
-            "socks.port",
-            "launch",
-            "tor.executable",
-            "onion",
-            "onion.local_port",
-            "onion.external_port",
-            "onion.private_key_file",
+            ("control.port", Text),
+            ("enabled", Boolean),
+            ("launch", Boolean),
+            ("socks.port", Text),
+            ("tor.executable", Text),
+            ("onion", Boolean),
+            ("onion.local_port", Number),
+            ("onion.external_port", Number),
+            ("onion.private_key_file", Text),
         ],
     ),
     (
         "i2p",
         &[
-            "enabled",
-            "sam.port",
-            "i2p.configdir",
-            "i2p.executable",
-            "launch",
-            "dest",
-            "dest.port",
-            "dest.private_key_file",
+            ("enabled", Boolean),
+            ("i2p.configdir", Text),
+            ("i2p.executable", Text),
+            ("launch", Boolean),
+            ("sam.port", Text),
+            ("dest", Boolean),
+            ("dest.port", Number),
+            ("dest.private_key_file", Text),
         ],
     ),
 ];
 
-/// Sections whose keys are names that users choose, and beginnings of the names of such sections.
-const FREE: &[&str] = &["grid_managers", "grid_manager_certificates"];
-const FREE_PREFIXES: &[&str] = &["storageserver.plugins.", "storageclient.plugins."];
+/// Sections whose keys their owner chooses: petnames.
+pub(super) const PETNAME_SECTIONS: [&str; 2] = ["grid_managers", "grid_manager_certificates"];
 
-/// What is not known of a section.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unknown<'a> {
-    Section,
-    Key(&'a str),
-}
+/// Beginnings of sections whose keys a plugin chooses.
+pub(super) const PLUGIN_SECTIONS: [&str; 2] = ["storageserver.plugins.", "storageclient.plugins."];
 
-/// The first thing about a section that is not known.
-pub(super) fn unknown_in<'a>(section: &str, keys: &[&'a str]) -> Option<Unknown<'a>> {
-    if FREE.contains(&section) || FREE_PREFIXES.iter().any(|p| section.starts_with(p)) {
-        return None;
+/// Checks that a file has only known sections and keys, and values of the right kind.
+///
+/// # Errors
+/// The first that is wrong.
+pub(super) fn check(file: &Path, ini: &Ini) -> Result<(), ConfigError> {
+    for section in ini.sections() {
+        if is_free(section) {
+            continue;
+        }
+        let known = SECTIONS.iter().find(|(name, _)| *name == section);
+        let (_, known) = known.ok_or_else(|| ConfigError::UnknownSection {
+            file: file.to_owned(),
+            section: section.to_owned(),
+        })?;
+        for key in ini.keys(section) {
+            let kind = known.iter().find(|(name, _)| *name == key).map(|(_, kind)| *kind);
+            let kind = kind.ok_or_else(|| ConfigError::UnknownKey {
+                file: file.to_owned(),
+                section: section.to_owned(),
+                key: key.to_owned(),
+            })?;
+            check_value(file, ini, (section, key), kind)?;
+        }
     }
-    let Some((_, known)) = KNOWN.iter().find(|(name, _)| *name == section) else {
-        return Some(Unknown::Section);
-    };
-    keys.iter().find(|key| !known.contains(key)).map(|key| Unknown::Key(key))
+    Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn is_free(section: &str) -> bool {
+    PETNAME_SECTIONS.contains(&section)
+        || PLUGIN_SECTIONS.iter().any(|prefix| section.starts_with(prefix))
+}
 
-    #[test]
-    fn only_tahoes_settings_are_known() {
-        assert_eq!(unknown_in("node", &["nickname", "web.port"]), None);
-        assert_eq!(unknown_in("node", &["nickname", "web.prot"]), Some(Unknown::Key("web.prot")));
-        assert_eq!(unknown_in("Node", &["nickname"]), Some(Unknown::Section));
-        assert_eq!(unknown_in("grid_managers", &["anything"]), None);
-        assert_eq!(unknown_in("storageclient.plugins.x", &["anything"]), None);
+fn check_value(
+    file: &Path,
+    ini: &Ini,
+    (section, key): (&str, &str),
+    kind: Kind,
+) -> Result<(), ConfigError> {
+    let wrong = |problem: String| ConfigError::value(file, (section, key), problem);
+    let value = ini.get(section, key).map_err(|error| wrong(error.to_string()))?;
+    let value = value.unwrap_or_default();
+    match kind {
+        Text => Ok(()),
+        Boolean => values::boolean(&value).map(drop).map_err(wrong),
+        Number if value.is_empty() => Ok(()),
+        Number => values::whole(&value).map(drop).map_err(wrong),
+        Furl if value.contains('#') => {
+            Err(ConfigError::UnescapedHash { section: section.to_owned(), key: key.to_owned() })
+        }
+        Furl => Ok(()),
     }
 }

@@ -1,158 +1,163 @@
-//! A node's configuration: what `tahoe.cfg` says, and what it means (section 10).
+//! What `tahoe.cfg` says, and what it means (specification section 10).
+//!
+//! [`NodeConfig::load`] reads a node directory's settings once, checks all of them, and says what
+//! is wrong in words that help. [`ini`] is the format of the file alone.
 
-mod ini;
+mod client;
+mod directory;
+mod error;
+pub mod ini;
 mod keys;
-mod meaning;
-pub(crate) mod servers_yaml;
+mod later;
+mod listen;
+mod reader;
+pub mod servers_yaml;
+mod storage;
+mod tub;
 mod values;
+mod yaml;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-pub(crate) use self::ini::IniError;
-pub(crate) use self::values::{ListenAt, ValueError};
+pub use client::ClientConfig;
+pub use directory::{NodeDirectory, NodeKind};
+pub use error::ConfigError;
+pub use ini::Ini;
+pub use later::ConfigWarning;
+pub use listen::{ListenAt, ListenError};
+pub use storage::{Expiry, ExpiryMode, StorageConfig};
+pub use tub::{Tub, TubLocation};
 
-/// A node directory.
+use crate::files;
+use reader::{Place, Reader};
+
+/// What a node is told by its directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NodeDirectory(PathBuf);
-
-/// What kind of node a directory is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NodeKind {
-    /// Storage server, gateway, or both.
-    Client,
-    /// Where servers and clients meet.
-    Introducer,
+pub struct NodeConfig {
+    /// Where it lives.
+    pub directory: NodeDirectory,
+    /// What its operator calls it.
+    pub nickname: String,
+    /// Where its web server listens; nothing if it has none.
+    pub web_port: Option<ListenAt>,
+    /// Directory whose files the web server gives out under `/static`.
+    pub web_static: PathBuf,
+    /// Directory for what does not fit into memory.
+    pub tempdir: PathBuf,
+    /// Whether others may learn this machine's address.
+    pub reveal_ip_address: bool,
+    /// Whether it may connect to others over TCP.
+    pub connects_over_tcp: bool,
+    /// How often a silent connection is tried.
+    pub keepalive: Option<Duration>,
+    /// After how long a silent connection is given up.
+    pub disconnect: Option<Duration>,
+    /// Where other nodes reach it.
+    pub tub: Tub,
+    /// How it stores and finds files.
+    pub client: ClientConfig,
+    /// What it keeps for others; nothing if it keeps nothing.
+    pub storage: Option<StorageConfig>,
+    /// What is set and has no effect yet: to be logged.
+    pub warnings: Vec<ConfigWarning>,
 }
 
-impl NodeDirectory {
-    pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
-        Self(path.into())
-    }
+/// The name of the file with a node's settings.
+pub const CONFIG_FILE: &str = "tahoe.cfg";
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
+/// What a node is called whose operator gave it no name.
+const UNSPECIFIED_NICKNAME: &str = "<unspecified>";
 
-    /// A file in it.
-    pub(crate) fn file(&self, name: impl AsRef<Path>) -> PathBuf {
-        self.0.join(name)
-    }
-
-    /// A file in its `private` directory.
-    pub(crate) fn private(&self, name: impl AsRef<Path>) -> PathBuf {
-        self.0.join("private").join(name)
-    }
-
-    /// The kind, which the name of a file tells (section 10.4); `None` when it is no node
-    /// directory.
-    pub(crate) fn kind(&self) -> Option<NodeKind> {
-        let has = |name: &str| self.file(name).exists();
-        if has("tahoe-client.tac") {
-            Some(NodeKind::Client)
-        } else if has("tahoe-introducer.tac") {
-            Some(NodeKind::Introducer)
-        } else {
-            None
-        }
-    }
-}
-
-/// What a node is told by its `tahoe.cfg`.
-#[derive(Debug, Clone)]
-pub(crate) struct NodeConfig {
-    pub(crate) directory: NodeDirectory,
-    pub(crate) nickname: String,
-    /// Where the web API listens; nowhere if `None`.
-    pub(crate) web_port: Option<ListenAt>,
-    /// Where uploads wait.
-    pub(crate) tempdir: PathBuf,
-    pub(crate) tub: Tub,
-    pub(crate) client: ClientConfig,
-    /// The storage server, if it is enabled.
-    pub(crate) storage: Option<StorageConfig>,
-    /// What is set and has no effect in this version, in sentences.
-    pub(crate) warnings: Vec<String>,
-}
-
-/// Where peers reach the node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Tub {
-    /// Nowhere.
-    Disabled,
-    /// At these ports.
-    Listening {
-        /// None: one that is chosen at random and kept in `client.port`.
-        ports: Vec<ListenAt>,
-        location: TubLocation,
-    },
-}
-
-/// What peers are told of where the node is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum TubLocation {
-    /// Every address of this machine.
-    Auto,
-    /// These hints, such as `tcp:host:port`.
-    Hints(Vec<String>),
-}
-
-/// How a gateway codes files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ClientConfig {
-    pub(crate) needed: u16,
-    pub(crate) happy: u16,
-    pub(crate) total: u16,
-    /// Largest segment, in bytes.
-    pub(crate) segment_size_max: u64,
-}
-
-/// How a storage server keeps shares.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct StorageConfig {
-    pub(crate) dir: PathBuf,
-    pub(crate) readonly: bool,
-    /// Bytes of the file system to leave free.
-    pub(crate) reserved_space: u64,
-}
-
-/// Why a node cannot be run with its configuration.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ConfigError {
-    #[error("{} is no directory; make a node there with 'tallac create-node'", .0.display())]
-    NoDirectory(PathBuf),
-    #[error("cannot read {}: {error}", path.display())]
-    Unreadable { path: PathBuf, error: std::io::Error },
-    #[error("{}: {error}", path.display())]
-    Syntax { path: PathBuf, error: IniError },
-    #[error(
-        "{}: '{key}' in [{section}] is no setting of Tahoe-LAFS 1.20. Correct its name, \
-         or take it out",
-        path.display()
-    )]
-    UnknownKey { path: PathBuf, section: String, key: String },
-    #[error(
-        "{}: [{section}] is no section of Tahoe-LAFS 1.20. Correct its name, or take it out",
-        path.display()
-    )]
-    UnknownSection { path: PathBuf, section: String },
-    #[error("{}: {key} in [{section}]: {error}", path.display())]
-    BadValue { path: PathBuf, section: &'static str, key: &'static str, error: ValueError },
-    #[error("{}: {sentence}", path.display())]
-    Contradiction { path: PathBuf, sentence: String },
-    #[error(
-        "{} is a setting from before Tahoe-LAFS 1.3. Put what it says into tahoe.cfg, \
-         and remove it",
-        .0.display()
-    )]
-    OldFile(PathBuf),
-}
+/// The files that set a node up before `tahoe.cfg` did.
+const OLD_FILES: [&str; 15] = [
+    "nickname",
+    "webport",
+    "keepalive_timeout",
+    "log_gatherer.furl",
+    "disconnect_timeout",
+    "advertised_ip_addresses",
+    "introducer.furl",
+    "helper.furl",
+    "key_generator.furl",
+    "stats_gatherer.furl",
+    "no_storage",
+    "readonly_storage",
+    "sizelimit",
+    "debug_discard_storage",
+    "run_helper",
+];
 
 impl NodeConfig {
-    /// Reads the configuration of a node directory. Without a `tahoe.cfg` all is as by default.
+    /// Reads the settings of the client or storage node in `dir`. Without a `tahoe.cfg`, they are
+    /// the defaults.
     ///
     /// # Errors
-    /// [`ConfigError`], which names the file and the setting, and says what to do.
-    pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
-        meaning::load(&NodeDirectory::new(path))
+    /// [`ConfigError`], which names the file, the section and the key, and what to do.
+    pub fn load(dir: &Path) -> Result<Self, ConfigError> {
+        let directory = NodeDirectory::new(dir)?;
+        refuse_old_files(&directory)?;
+        let file = directory.file(CONFIG_FILE);
+        let text = files::read_text(&file)?.unwrap_or_default();
+        Self::from_text(&directory, &file, &text)
     }
+
+    fn from_text(directory: &NodeDirectory, file: &Path, text: &str) -> Result<Self, ConfigError> {
+        let ini =
+            Ini::parse(text).map_err(|error| ConfigError::Ini { file: file.to_owned(), error })?;
+        keys::check(file, &ini)?;
+        let reader = Reader { directory, file, ini: &ini };
+        let reveal_ip_address = reader.boolean(("node", "reveal-ip-address"), true)?;
+        let connects_over_tcp = connects_over_tcp(&reader, reveal_ip_address)?;
+        let tub = tub::read(&reader, reveal_ip_address)?;
+        let client = client::read(&reader)?;
+        let storage = storage::read(&reader, &tub)?;
+        let warnings = later::check(&reader, &client, storage.as_ref())?;
+        Ok(Self {
+            directory: directory.clone(),
+            nickname: reader
+                .text(("node", "nickname"))?
+                .unwrap_or_else(|| UNSPECIFIED_NICKNAME.to_owned()),
+            web_port: web_port(&reader)?,
+            web_static: reader.path(("node", "web.static"), "public_html")?,
+            tempdir: reader.path(("node", "tempdir"), "tmp")?,
+            reveal_ip_address,
+            connects_over_tcp,
+            keepalive: seconds(&reader, ("node", "timeout.keepalive"))?,
+            disconnect: seconds(&reader, ("node", "timeout.disconnect"))?,
+            tub,
+            client,
+            storage,
+            warnings,
+        })
+    }
+}
+
+fn refuse_old_files(directory: &NodeDirectory) -> Result<(), ConfigError> {
+    let files: Vec<_> =
+        OLD_FILES.iter().map(|name| directory.file(name)).filter(|file| file.exists()).collect();
+    if files.is_empty() { Ok(()) } else { Err(ConfigError::OldFiles { files }) }
+}
+
+/// What `[connections] tcp` says; [`later`] refuses what is neither yes nor no.
+fn connects_over_tcp(reader: &Reader<'_>, reveal_ip: bool) -> Result<bool, ConfigError> {
+    let handler = reader.text(("connections", "tcp"))?.map(|handler| handler.to_lowercase());
+    let uses_tcp = handler.is_none_or(|handler| handler == "tcp");
+    if uses_tcp && !reveal_ip {
+        return Err(ConfigError::Privacy("[connections] tcp = tcp connects openly"));
+    }
+    Ok(uses_tcp)
+}
+
+fn web_port(reader: &Reader<'_>) -> Result<Option<ListenAt>, ConfigError> {
+    const WEB_PORT: Place = ("node", "web.port");
+    let Some(text) = reader.filled(WEB_PORT)? else { return Ok(None) };
+    text.parse().map(Some).map_err(|error: ListenError| reader.wrong(WEB_PORT, error.to_string()))
+}
+
+fn seconds(reader: &Reader<'_>, place: Place) -> Result<Option<Duration>, ConfigError> {
+    if reader.filled(place)?.is_none() {
+        return Ok(None);
+    }
+    Ok(reader.parse(place, values::whole)?.map(Duration::from_secs))
 }

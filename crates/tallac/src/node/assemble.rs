@@ -3,24 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use tallac_core::announcement::StorageAnnouncement;
-use tallac_core::immutable::Encoding;
 use tallac_core::storage::StorageServer;
 use tallac_gateway::wapi::{WebApi, WebConfig};
 use tallac_grid::grid::{Grid, GridConfig};
 use tallac_grid::servers::{GridServer, ServerInfo, ServerList};
 use tallac_net::gbs::{GbsClient, GbsServer};
-use tallac_net::identity::{Location, Nurl};
+use tallac_net::identity::Nurl;
 use tallac_storage::{Config as DiskConfig, DiskServer};
 
 use super::listen::{self, Listener};
 use super::service::{OnFailure, Service, Tree};
-use crate::config::{
-    ClientConfig, ListenAt, NodeConfig, NodeDirectory, StorageConfig, Tub, TubLocation,
-    servers_yaml,
-};
-use crate::node_files::{self, NodeIdentity, NodeSecrets};
+use crate::config::{ListenAt, NodeConfig, StorageConfig, Tub, servers_yaml};
+use crate::node_files::{ApiAuthToken, NodeIdentity, NodeSecrets, PermutationSeed, storage_furl};
 
 /// How often a storage server looks for uploads that nobody goes on with.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(300);
@@ -46,7 +42,7 @@ pub(super) async fn assemble(config: NodeConfig) -> Result<Parts> {
     let (identity, secrets) = tokio::task::spawn_blocking(move || {
         let identity = NodeIdentity::load_or_create(&directory)?;
         let secrets = NodeSecrets::load_or_create(&directory)?;
-        node_files::renew_api_auth_token(&directory)?;
+        ApiAuthToken::renew(&directory)?;
         anyhow::Ok((identity, secrets))
     })
     .await??;
@@ -74,8 +70,9 @@ async fn start_storage(
     disk.readonly = storage.readonly;
     let server = tokio::task::spawn_blocking(move || DiskServer::open(disk)).await??;
     let listeners = tub_listeners(config)?;
-    let locations = tub_locations(config, &listeners)?;
-    let furl = node_files::storage_furl(&config.directory, &identity.certificate, &locations)?;
+    PermutationSeed::load_or_create(&config.directory, identity, &storage.dir)?;
+    let hints = tub_hints(config, &listeners)?;
+    let furl = storage_furl(&config.directory, &identity.certificate, &hints)?;
     let shared: Arc<dyn StorageServer> = Arc::new(server.clone());
     let gbs = GbsServer::new(shared, &identity.certificate, furl.name())
         .context("the certificate in private/node.pem cannot be used for TLS")?;
@@ -106,51 +103,32 @@ async fn start_storage(
 
 /// The sockets of `tub.port`. A port that was left open is chosen once, and kept in `client.port`.
 fn tub_listeners(config: &NodeConfig) -> Result<Vec<Listener>> {
-    let ports = match &config.tub {
-        Tub::Disabled => bail!(
-            "storage is enabled, but tub is not listening ('tub.port=' is empty or disabled). Set \
-             tub.port and tub.location in [node], or enabled = false in [storage]"
-        ),
-        Tub::Listening { ports, .. } => ports,
+    let Tub::Listening { ports, .. } = &config.tub else {
+        bail!("storage is enabled, but tub is not listening");
     };
     if !ports.is_empty() {
         return ports.iter().map(|at| Listener::bind(at, "[node] tub.port")).collect();
     }
-    let saved = node_files::saved_port(&config.directory)?;
-    let at = ListenAt { host: "0.0.0.0".to_owned(), port: saved.unwrap_or(0) };
-    let listener = Listener::bind(&at, "client.port in the node directory")?;
-    if saved.is_none() {
-        node_files::save_port(&config.directory, listener.port()?)?;
-    }
+    let at = ListenAt { host: "0.0.0.0".to_owned(), port: 0 };
+    let listener = Listener::bind(&at, "[node] tub.port")?;
+    config.directory.save_client_port(listener.port()?)?;
     Ok(vec![listener])
 }
 
-/// Where others find the sockets.
-fn tub_locations(config: &NodeConfig, listeners: &[Listener]) -> Result<Vec<Location>> {
-    match &config.tub {
-        Tub::Listening { location: TubLocation::Hints(hints), .. } => hints
-            .iter()
-            .filter_map(|hint| hint.strip_prefix("tcp:"))
-            .map(|hint| hint.parse().with_context(|| format!("tub.location has '{hint}'")))
-            .collect(),
-        Tub::Listening { location: TubLocation::Auto, .. } => {
-            let port = listeners.first().context("tub.port names no port")?.port()?;
-            let addresses = listen::local_addresses();
-            addresses.iter().map(|ip| Ok(Location::new(&ip.to_string(), port)?)).collect()
-        }
-        Tub::Disabled => Ok(Vec::new()),
-    }
+/// What others are told of where the sockets are.
+fn tub_hints(config: &NodeConfig, listeners: &[Listener]) -> Result<Vec<String>> {
+    let Tub::Listening { location, .. } = &config.tub else { return Ok(Vec::new()) };
+    let port = listeners.first().context("tub.port names no port")?.port()?;
+    Ok(location.hints(&listen::local_addresses(), port))
 }
 
 /// The client of the grid's servers.
 fn start_grid(tree: &mut Tree, config: &NodeConfig, secrets: &NodeSecrets) -> Result<Grid> {
-    let servers = static_servers(&config.directory)?;
-    let mut grid_config =
-        GridConfig::new(secrets.lease_secret.clone(), secrets.convergence.clone())?;
-    let ClientConfig { needed, total, happy, segment_size_max, .. } = config.client;
-    grid_config.encoding = Encoding::new(needed.into(), total.into())?;
-    grid_config.happy = happy.into();
-    grid_config.segment_size_max = segment_size_max;
+    let servers = static_servers(config)?;
+    let mut grid_config = GridConfig::new(secrets.lease.clone(), secrets.convergence.clone())?;
+    grid_config.encoding = config.client.encoding();
+    grid_config.happy = config.client.happy.into();
+    grid_config.segment_size_max = config.client.segment_size_max;
     let grid = Grid::new(grid_config, ServerList::new(servers));
     let monitored = grid.clone();
     tree.start(Service::new("grid monitor", OnFailure::Restart, move |stop| {
@@ -165,9 +143,14 @@ fn start_grid(tree: &mut Tree, config: &NodeConfig, secrets: &NodeSecrets) -> Re
 }
 
 /// The servers of `private/servers.yaml`.
-fn static_servers(directory: &NodeDirectory) -> Result<Vec<Arc<GridServer>>> {
+fn static_servers(config: &NodeConfig) -> Result<Vec<Arc<GridServer>>> {
     let mut servers = Vec::new();
-    for announcement in servers_yaml::load(directory)? {
+    for announcement in servers_yaml::read(&config.directory)? {
+        ensure!(
+            config.connects_over_tcp,
+            "servers.yaml names servers, but [connections] tcp forbids to connect to them openly; \
+             this version knows no other way"
+        );
         if announcement.nurls().is_empty() {
             tracing::warn!(
                 server = %announcement.server_id(),
@@ -203,7 +186,7 @@ fn start_web(tree: &mut Tree, config: &NodeConfig, at: &ListenAt, grid: &Grid) -
         .with_context(|| format!("cannot make the tempdir {}", config.tempdir.display()))?;
     let web = WebConfig::new(config.tempdir.clone(), config.nickname.clone());
     let web = WebApi::new(grid.clone(), web);
-    node_files::write_node_url(&config.directory, &url)?;
+    config.directory.save_node_url(&url)?;
     tree.start(Service::new("web API", OnFailure::Restart, move |stop| {
         let (web, listener) = (web.clone(), listener.handle());
         async move {

@@ -1,176 +1,265 @@
-//! `debug dump-share`: what a container file holds, in Tahoe-LAFS's words (section 9.5).
+//! `tallac debug dump-share`: what the file of a share on a storage server holds.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, bail};
-use clap::Args;
+use anyhow::{Context as _, bail, ensure};
 use tallac_core::base32;
-use tallac_core::immutable::{HEADER_LEN_MAX, LayoutVersion, ShareLayout, UEB_LEN_MAX, Ueb};
-use tallac_storage::disk::ShareFile;
+use tallac_core::cap::{ChkShape, ChkVerifyCap, UebHash};
+use tallac_core::ids::StorageIndex;
+use tallac_core::immutable::{HEADER_LEN_MAX, ShareLayout, Ueb};
+use tallac_core::netstring;
+use tallac_storage::container::immutable::{self, ContainerError, Layout};
+use tallac_storage::container::lease::{LEASE_LEN, Lease};
 
-/// Where a share begins in its container, in bytes.
-const SHARE_OFFSET: u64 = 12;
+use super::super::Globals;
+use super::super::quote::quoted_path;
 
-/// Print what a share file holds.
-#[derive(Debug, Args)]
-pub(super) struct DumpShareArgs {
-    /// The file, such as storage/shares/4v/4vozh77tsrw7mdhnj7qvp5ky74/0
+/// Print what the file of a share on a storage server holds
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The file, like storage/shares/4v/4vozh77tsrw7mdhnj7qvp5ky74/0 in a node's directory
+    #[arg(value_name = "SHARE_FILENAME")]
     file: PathBuf,
-    /// Also print where each section begins
+    /// Print where the parts of the share are
     #[arg(long)]
     offsets: bool,
-    /// Print the leases only
+    /// Print the leases, and nothing of the share
     #[arg(long)]
     leases_only: bool,
 }
 
-pub(super) fn dump(args: &DumpShareArgs) -> Result<String> {
-    let path = std::path::absolute(&args.file)?;
-    let share = ShareFile::open(&path).with_context(|| {
-        format!("{} cannot be read as the container of an immutable share", path.display())
-    })?;
-    let mut out = format!("share filename: '{}'\n", path.display());
+/// Longest UEB that is looked into: real ones have a few hundred bytes.
+const UEB_LEN_MAX: u64 = 64 << 10;
+
+pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<ExitCode> {
+    let path = std::path::absolute(&args.file).context("the current directory is not known")?;
+    let container = Container::open(&path)?;
+    globals.say(format!("share filename: {}", quoted_path(&path)))?;
     if !args.leases_only {
-        dump_contents(&mut out, &share, &path, args.offsets)?;
-    }
-    dump_leases(&mut out, &share)?;
-    Ok(out)
-}
-
-/// One line: a name in a column of its own, and a value.
-fn row(out: &mut String, name: &str, value: impl std::fmt::Display) {
-    // Writing to a String cannot fail.
-    let _ = writeln!(out, "{name:>20}: {value}");
-}
-
-fn dump_contents(out: &mut String, share: &ShareFile, path: &Path, offsets: bool) -> Result<()> {
-    let layout = ShareLayout::parse(&share.read_at(0, HEADER_LEN_MAX)?)?;
-    let version = match layout.version {
-        LayoutVersion::V1 => 1,
-        LayoutVersion::V2 => 2,
-    };
-    row(out, "version", version);
-    let ueb = read_ueb(share, &layout)?;
-    let fields = Ueb::fields(&ueb).context("the URI extension block is damaged")?;
-    dump_ueb(out, &ueb, &fields);
-    if let Some(cap) = verify_cap(path, &ueb, &fields) {
-        row(out, "verify-cap", cap);
-    }
-    out.push_str("\n Size of data within the share:\n");
-    row(out, "data", layout.plaintext_tree - layout.data);
-    row(out, "uri-extension", ueb.len());
-    row(out, "validation", layout.ueb - layout.plaintext_tree);
-    if offsets {
-        out.push_str("\n Section Offsets:\n");
-        row(out, "share data", SHARE_OFFSET);
-        for (name, offset) in [
-            ("block data", layout.data),
-            ("plaintext_hash_tree", layout.plaintext_tree),
-            ("crypttext_hash_tree", layout.crypttext_tree),
-            ("block_hashes", layout.block_tree),
-            ("share_hashes", layout.share_hashes),
-            ("uri_extension", layout.ueb),
-        ] {
-            let at = offset + SHARE_OFFSET;
-            let _ = writeln!(out, "  {name:>20}: {at}   (0x{at:x})");
-        }
-        row(out, "leases", SHARE_OFFSET + share.layout().share_len());
-    }
-    Ok(())
-}
-
-fn read_ueb(share: &ShareFile, layout: &ShareLayout) -> Result<Vec<u8>> {
-    let field = usize::try_from(layout.version.field_len())?;
-    let len = share.read_at(layout.ueb, field)?;
-    let len = len.iter().fold(0u64, |len, &byte| len << 8 | u64::from(byte));
-    if len > UEB_LEN_MAX {
-        bail!("the URI extension block would have {len} bytes; the share is damaged");
-    }
-    Ok(share.read_at(layout.ueb + layout.version.field_len(), usize::try_from(len)?)?)
-}
-
-/// The fields of a UEB in three groups, then those that are not known.
-fn dump_ueb(out: &mut String, ueb: &[u8], fields: &BTreeMap<&str, &[u8]>) {
-    const NUMBERS: [&str; 5] =
-        ["size", "num_segments", "segment_size", "needed_shares", "total_shares"];
-    const CODECS: [&str; 3] = ["codec_name", "codec_params", "tail_codec_params"];
-    const HASHES: [&str; 5] = [
-        "plaintext_hash",
-        "plaintext_root_hash",
-        "crypttext_hash",
-        "crypttext_root_hash",
-        "share_root_hash",
-    ];
-    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-    for name in NUMBERS {
-        if let Some(value) = fields.get(name) {
-            row(out, if name == "size" { "file_size" } else { name }, text(value));
+        for line in container.share_lines(&path, args.offsets)? {
+            globals.say(line)?;
         }
     }
-    out.push('\n');
-    for name in CODECS {
-        if let Some(value) = fields.get(name) {
-            row(out, name, text(value));
-        }
+    globals.say("")?;
+    let lease_count = container.layout.header().lease_count;
+    if lease_count == 0 {
+        globals.say(" No leases.")?;
     }
-    out.push('\n');
-    for name in HASHES {
-        if let Some(value) = fields.get(name) {
-            row(out, name, base32::encode(value));
-        }
+    let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    for index in 0..lease_count {
+        let lease = container.lease(index)?;
+        let ends = remaining(i64::from(lease.expiration) - now_s.cast_signed());
+        globals.say(format!(" Lease #{index}: owner={}, expire in {ends}", lease.owner))?;
     }
-    row(out, "UEB_hash", base32::encode(&Ueb::hash(ueb)));
-    let known =
-        |name: &str| NUMBERS.contains(&name) || CODECS.contains(&name) || HASHES.contains(&name);
-    let mut others = fields.iter().filter(|(name, _)| !known(name)).peekable();
-    if others.peek().is_some() {
-        out.push_str("\nLEFTOVER:\n");
-    }
-    for (name, value) in others {
-        row(out, name, value.escape_ascii());
-    }
+    globals.say("")?;
+    Ok(ExitCode::SUCCESS)
 }
 
-/// The verify cap, if the folder's name is a storage index.
-fn verify_cap(path: &Path, ueb: &[u8], fields: &BTreeMap<&str, &[u8]>) -> Option<String> {
-    let folder = path.parent()?.file_name()?.to_str()?;
-    base32::decode(folder).ok()?;
-    let number = |name| std::str::from_utf8(fields.get(name)?).ok();
-    Some(format!(
-        "URI:CHK-Verifier:{folder}:{}:{}:{}:{}",
-        base32::encode(&Ueb::hash(ueb)),
-        number("needed_shares")?,
-        number("total_shares")?,
-        number("size")?
-    ))
-}
-
-fn dump_leases(out: &mut String, share: &ShareFile) -> Result<()> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    out.push('\n');
-    let mut count = 0;
-    for lease in share.leases() {
-        let lease = lease?;
-        let (owner, when) = (lease.owner, time_left(lease.expiration, now));
-        let _ = writeln!(out, " Lease #{count}: owner={owner}, expire in {when}");
-        count += 1;
-    }
-    if count == 0 {
-        out.push_str(" No leases.\n");
-    }
-    Ok(())
-}
-
-fn time_left(expiration: u32, now: u64) -> String {
+/// A span of time in seconds, and in days or hours if it is so long.
+fn remaining(seconds: i64) -> String {
     const HOUR: i64 = 3600;
     const DAY: i64 = 24 * HOUR;
-    let left = i64::from(expiration) - i64::try_from(now).unwrap_or(i64::MAX);
-    match left {
-        left if left > DAY => format!("{left}s ({} days)", left / DAY),
-        left if left > HOUR => format!("{left}s ({} hours)", left / HOUR),
-        left => format!("{left}s"),
+    match seconds {
+        days if days > DAY => format!("{days}s ({} days)", days / DAY),
+        hours if hours > HOUR => format!("{hours}s ({} hours)", hours / HOUR),
+        seconds => format!("{seconds}s"),
     }
+}
+
+/// The file of a share.
+struct Container {
+    file: File,
+    layout: Layout,
+}
+
+impl Container {
+    fn open(path: &Path) -> anyhow::Result<Self> {
+        let in_file = || format!("'{}'", path.display());
+        let file = File::open(path).with_context(in_file)?;
+        let len = file.metadata().with_context(in_file)?.len();
+        let mut start = [0; immutable::HEADER_LEN];
+        let start_len = start.len().min(usize::try_from(len)?);
+        file.read_exact_at(&mut start[..start_len], 0).with_context(in_file)?;
+        match Layout::parse(&start[..start_len], len) {
+            Ok(layout) => Ok(Self { file, layout }),
+            Err(ContainerError::Mutable) => bail!(
+                "{} holds a mutable share, which a later version looks into: use `tahoe debug \
+                 dump-share`",
+                in_file()
+            ),
+            Err(error) => Err(error).with_context(in_file),
+        }
+    }
+
+    /// Bytes of the share; all of them must be there.
+    fn read(&self, offset: u64, len: u64) -> anyhow::Result<Vec<u8>> {
+        let end = offset.checked_add(len);
+        ensure!(
+            end.is_some_and(|end| end <= self.layout.share_len()),
+            "the share is damaged: a part of it lies beyond its end"
+        );
+        let mut bytes = vec![0; usize::try_from(len)?];
+        self.file.read_exact_at(&mut bytes, self.layout.share_offset() + offset)?;
+        Ok(bytes)
+    }
+
+    fn lease(&self, index: u32) -> anyhow::Result<Lease> {
+        let mut bytes = [0; LEASE_LEN];
+        self.file.read_exact_at(&mut bytes, self.layout.lease_offset(index))?;
+        Ok(Lease::parse(&bytes))
+    }
+
+    /// The lines that tell of the share.
+    fn share_lines(&self, path: &Path, with_offsets: bool) -> anyhow::Result<Vec<String>> {
+        let header = self.read(0, self.layout.share_len().min(HEADER_LEN_MAX as u64))?;
+        let share = ShareLayout::parse(&header)?;
+        let field_len = share.version.field_len();
+        let ueb_len = self.read(share.ueb, field_len)?;
+        let ueb_len = ueb_len.iter().fold(0, |len: u64, &byte| len << 8 | u64::from(byte));
+        ensure!(ueb_len <= UEB_LEN_MAX, "the share is damaged: its UEB has {ueb_len} bytes");
+        let ueb = self.read(share.ueb + field_len, ueb_len)?;
+        let fields = Fields::parse(&ueb)?;
+
+        let mut lines =
+            vec![line("version", u32::from_be_bytes(*header.first_chunk().context("empty")?))];
+        lines.extend(fields.lines());
+        lines.extend(verify_cap(path, &fields).map(|cap| line("verify-cap", cap)));
+        let sizes = [
+            ("data", share.plaintext_tree.checked_sub(share.data)),
+            ("uri-extension", Some(ueb_len)),
+            ("validation", share.ueb.checked_sub(share.plaintext_tree)),
+        ];
+        lines.extend([String::new(), " Size of data within the share:".to_owned()]);
+        for (name, size) in sizes {
+            lines.push(line(
+                name,
+                size.context("the share is damaged: its parts are not in order")?,
+            ));
+        }
+        if with_offsets {
+            lines.extend(self.offset_lines(&share));
+        }
+        Ok(lines)
+    }
+
+    fn offset_lines(&self, share: &ShareLayout) -> Vec<String> {
+        let parts = [
+            ("block data", share.data),
+            ("plaintext_hash_tree", share.plaintext_tree),
+            ("crypttext_hash_tree", share.crypttext_tree),
+            ("block_hashes", share.block_tree),
+            ("share_hashes", share.share_hashes),
+            ("uri_extension", share.ueb),
+        ];
+        let start = self.layout.share_offset();
+        let mut lines = vec![String::new(), " Section Offsets:".to_owned()];
+        lines.push(line("share data", start));
+        lines.extend(parts.iter().map(|(name, offset)| {
+            let offset = u128::from(start) + u128::from(*offset);
+            format!("  {name:>20}: {offset}   ({offset:#x})")
+        }));
+        lines.push(line("leases", self.layout.lease_offset(0)));
+        lines
+    }
+}
+
+fn line(name: &str, value: impl std::fmt::Display) -> String {
+    format!("{name:>20}: {value}")
+}
+
+/// Keys of numbers, with the name that one of them is shown under.
+const NUMBERS: [(&str, &str); 5] = [
+    ("size", "file_size"),
+    ("num_segments", "num_segments"),
+    ("segment_size", "segment_size"),
+    ("needed_shares", "needed_shares"),
+    ("total_shares", "total_shares"),
+];
+
+/// Keys of the code.
+const CODEC: [&str; 3] = ["codec_name", "codec_params", "tail_codec_params"];
+
+/// Keys of hashes.
+const HASHES: [&str; 6] = [
+    "plaintext_hash",
+    "plaintext_root_hash",
+    "crypttext_hash",
+    "crypttext_root_hash",
+    "share_root_hash",
+    UEB_HASH,
+];
+
+/// The hash of the whole, shown as if it were one of its fields.
+const UEB_HASH: &str = "UEB_hash";
+
+/// The fields of a UEB (section 3.2), whatever they are, as they are shown.
+struct Fields {
+    shown: Vec<(String, String)>,
+    ueb_hash: UebHash,
+}
+
+impl Fields {
+    fn parse(ueb: &[u8]) -> anyhow::Result<Self> {
+        let damaged = "the share is damaged: its UEB cannot be read";
+        let mut shown = Vec::new();
+        let mut rest = ueb;
+        while !rest.is_empty() {
+            let colon = rest.iter().position(|&byte| byte == b':').context(damaged)?;
+            let key = str::from_utf8(&rest[..colon]).context(damaged)?.to_owned();
+            let (value, after) = netstring::take(&rest[colon + 1..]).context(damaged)?;
+            let value = match key.contains("hash") {
+                true => base32::encode(value),
+                false => String::from_utf8_lossy(value).escape_debug().to_string(),
+            };
+            shown.push((key, value));
+            rest = after;
+        }
+        shown.sort();
+        Ok(Self { shown, ueb_hash: UebHash::new(Ueb::hash(ueb)) })
+    }
+
+    fn get(&self, key: &str) -> Option<String> {
+        if key == UEB_HASH {
+            return Some(self.ueb_hash.to_string());
+        }
+        self.shown.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone())
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let shown = |key: &str, name: &str| self.get(key).map(|value| line(name, value));
+        let mut lines: Vec<_> = NUMBERS.iter().filter_map(|(key, name)| shown(key, name)).collect();
+        lines.push(String::new());
+        lines.extend(CODEC.iter().filter_map(|key| shown(key, key)));
+        lines.push(String::new());
+        lines.extend(HASHES.iter().filter_map(|key| shown(key, key)));
+        let is_known = |key: &str| {
+            NUMBERS.iter().any(|(known, _)| *known == key)
+                || CODEC.contains(&key)
+                || HASHES.contains(&key)
+        };
+        let others: Vec<_> = self.shown.iter().filter(|(key, _)| !is_known(key)).collect();
+        if !others.is_empty() {
+            lines.extend([String::new(), "LEFTOVER:".to_owned()]);
+            lines.extend(others.iter().map(|(key, value)| line(key, value)));
+        }
+        lines
+    }
+}
+
+/// The cap that checks the share's file. The share does not hold its storage index: the name of
+/// the directory that it is in does.
+fn verify_cap(path: &Path, fields: &Fields) -> Option<ChkVerifyCap> {
+    let storage_index: StorageIndex = path.parent()?.file_name()?.to_str()?.parse().ok()?;
+    let number = |key: &str| fields.get(key)?.parse().ok();
+    let shape = ChkShape {
+        ueb_hash: fields.ueb_hash,
+        needed_shares: number("needed_shares")?,
+        total_shares: number("total_shares")?,
+        size: number("size")?,
+    };
+    Some(ChkVerifyCap::new(storage_index, shape))
 }

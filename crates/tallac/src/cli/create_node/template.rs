@@ -1,0 +1,96 @@
+//! The files of a new node: sections and keys in Tahoe-LAFS's order, explained in our words
+//! (section 10.3).
+
+use crate::config::Ini;
+
+/// What a new node is told.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) nickname: String,
+    pub(crate) introducer: Option<String>,
+    pub(crate) web_port: String,
+    pub(crate) tub_port: String,
+    pub(crate) tub_location: String,
+    pub(crate) shares: Shares,
+    pub(crate) storage: bool,
+    pub(crate) storage_dir: Option<String>,
+    /// Bytes to leave free, as the file says it.
+    pub(crate) reserved_space: &'static str,
+    pub(crate) helper: bool,
+}
+
+/// The encoding of new files.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shares {
+    pub(crate) needed: u16,
+    pub(crate) happy: u16,
+    pub(crate) total: u16,
+}
+
+/// The text of `tahoe.cfg`.
+pub(crate) fn tahoe_cfg(settings: &Settings) -> String {
+    let value = |text: &str| Ini::escape(text);
+    let Shares { needed, happy, total } = settings.shares;
+    let storage_dir = match &settings.storage_dir {
+        Some(dir) => format!("storage_dir = {}", value(dir)),
+        None => "#storage_dir =".to_owned(),
+    };
+    format!(
+        "\
+# -*- mode: conf; coding: utf-8 -*-
+
+# What this node is told when it starts. Both Tahoe-LAFS and Tallac read this file, so it must
+# have no keys but those that Tahoe-LAFS knows; its manual, docs/configuration.rst, tells of all.
+
+
+[node]
+nickname = {nickname}
+reveal-IP-address = true
+web.port = {web_port}
+web.static = public_html
+tub.port = {tub_port}
+tub.location = {tub_location}
+
+#log_gatherer.furl =
+#timeout.keepalive =
+#timeout.disconnect =
+#ssh.port = 8022
+#ssh.authorized_keys_file = ~/.ssh/authorized_keys
+
+[client]
+helper.furl =
+
+# How new files are spread: any `needed` of `total` shares make up the file, and an upload fails
+# unless they are on `happy` servers. Files that are there already keep what they were made with.
+shares.needed = {needed}
+shares.happy = {happy}
+shares.total = {total}
+
+[storage]
+# Whether this node keeps shares for others.
+enabled = {storage}
+#readonly =
+reserved_space = {reserved_space}
+{storage_dir}
+#expire.enabled =
+#expire.mode =
+
+[helper]
+# Whether this node uploads files on behalf of clients with little bandwidth.
+enabled = {helper}
+
+",
+        nickname = value(&settings.nickname),
+        web_port = value(&settings.web_port),
+        tub_port = value(&settings.tub_port),
+        tub_location = value(&settings.tub_location),
+        storage = settings.storage,
+        reserved_space = settings.reserved_space,
+        helper = settings.helper,
+    )
+}
+
+/// The text of `private/introducers.yaml`, with one introducer.
+pub(crate) fn introducers_yaml(furl: &str) -> String {
+    format!("introducers:\n  default:\n    furl: {}\n", serde_json::Value::from(furl))
+}

@@ -1,0 +1,141 @@
+//! Where other nodes reach this one: `tub.port` and `tub.location` (section 10.2).
+
+use std::net::Ipv4Addr;
+
+use super::directory::CLIENT_PORT;
+use super::error::ConfigError;
+use super::listen::ListenAt;
+use super::reader::Reader;
+use crate::files;
+
+/// The part of a node that other nodes reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tub {
+    /// There is none: the node is a mere client.
+    Disabled,
+    /// It listens.
+    Listening {
+        /// Where. Empty when none was ever chosen: choose one, and save it with
+        /// [`save_client_port`](super::NodeDirectory::save_client_port).
+        ports: Vec<ListenAt>,
+        /// What it tells others.
+        location: TubLocation,
+    },
+}
+
+/// How a node tells others to reach it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TubLocation {
+    /// At all addresses that this machine has.
+    Auto,
+    /// At these connection hints; one of them may be `AUTO`.
+    Hints(Vec<String>),
+}
+
+/// The hint that stands for all addresses of this machine.
+const AUTO: &str = "AUTO";
+
+impl TubLocation {
+    /// The connection hints of a tub at `port` of a machine with these addresses.
+    #[must_use]
+    pub fn hints(&self, addresses: &[Ipv4Addr], port: u16) -> Vec<String> {
+        let auto = || addresses.iter().map(move |address| format!("tcp:{address}:{port}"));
+        match self {
+            Self::Auto => auto().collect(),
+            Self::Hints(hints) => hints
+                .iter()
+                .flat_map(|hint| match hint.as_str() {
+                    AUTO => auto().collect(),
+                    hint => vec![hint.to_owned()],
+                })
+                .collect(),
+        }
+    }
+}
+
+/// The word for a tub that does not listen.
+const DISABLED: &str = "disabled";
+
+pub(super) fn read(reader: &Reader<'_>, reveal_ip: bool) -> Result<Tub, ConfigError> {
+    let (port, location) = (("node", "tub.port"), ("node", "tub.location"));
+    let not_empty = |key: (&'static str, &'static str)| match reader.text(key)? {
+        Some(text) if text.trim().is_empty() => Err(reader
+            .wrong(key, format!("{} must not be empty: write a value, or remove the line", key.1))),
+        text => Ok(text.map(|text| text.trim().to_owned())),
+    };
+    let (port_text, location_text) = (not_empty(port)?, not_empty(location)?);
+    let is_disabled = |text: &Option<String>| text.as_deref() == Some(DISABLED);
+    match (is_disabled(&port_text), is_disabled(&location_text)) {
+        (true, true) => return Ok(Tub::Disabled),
+        (true, false) => {
+            let problem = "tub.port is disabled, but not tub.location: disable both or neither";
+            return Err(reader.wrong(location, problem.to_owned()));
+        }
+        (false, true) => {
+            let problem = "tub.location is disabled, but not tub.port: disable both or neither";
+            return Err(reader.wrong(port, problem.to_owned()));
+        }
+        (false, false) => {}
+    }
+    Ok(Tub::Listening {
+        ports: match &port_text {
+            Some(text) => ports(text, |problem| reader.wrong(port, problem))?,
+            None => saved_port(reader)?,
+        },
+        location: read_location(reader, location_text.as_deref().unwrap_or(AUTO), reveal_ip)?,
+    })
+}
+
+fn ports(text: &str, wrong: impl Fn(String) -> ConfigError) -> Result<Vec<ListenAt>, ConfigError> {
+    let port = |endpoint: &str| match endpoint.parse::<ListenAt>() {
+        Ok(ListenAt { port: 0, .. }) => Err(ConfigError::PortAssignmentRequired),
+        Ok(at) => Ok(at),
+        Err(error) => Err(wrong(error.to_string())),
+    };
+    text.split(',').map(port).collect()
+}
+
+/// The port that was chosen when the node first ran, if it did.
+fn saved_port(reader: &Reader<'_>) -> Result<Vec<ListenAt>, ConfigError> {
+    let file = reader.directory.file(CLIENT_PORT);
+    let Some(text) = files::read_text(&file)? else { return Ok(Vec::new()) };
+    ports(text.trim(), |problem| ConfigError::Malformed {
+        file: file.clone(),
+        place: String::new(),
+        problem,
+    })
+}
+
+fn read_location(
+    reader: &Reader<'_>,
+    text: &str,
+    reveal_ip: bool,
+) -> Result<TubLocation, ConfigError> {
+    let hints: Vec<_> = text.split(',').map(|hint| hint.trim().to_owned()).collect();
+    let is_hint = |hint: &String| {
+        !hint.is_empty() && hint.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/')
+    };
+    if !hints.iter().all(is_hint) {
+        let problem = "must be connection hints like tcp:example.org:3457, separated by commas";
+        return Err(reader.wrong(("node", "tub.location"), problem.to_owned()));
+    }
+    if !reveal_ip && hints.iter().any(|hint| hint == AUTO) {
+        return Err(ConfigError::Privacy("tub.location uses AUTO"));
+    }
+    if !reveal_ip && hints.iter().any(|hint| is_tcp(hint)) {
+        return Err(ConfigError::Privacy("tub.location includes tcp: hint"));
+    }
+    Ok(match hints.as_slice() {
+        [only] if only == AUTO => TubLocation::Auto,
+        _ => TubLocation::Hints(hints),
+    })
+}
+
+/// Whether a hint leads to an address on the open network: `tcp:host:port`, or `host:port`.
+fn is_tcp(hint: &str) -> bool {
+    match hint.split_once(':') {
+        Some(("tcp", _)) => true,
+        Some((_, port)) => !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()),
+        None => false,
+    }
+}

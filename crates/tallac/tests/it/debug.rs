@@ -1,0 +1,118 @@
+//! `tallac debug` prints what Tahoe-LAFS prints.
+
+use std::fs;
+
+use data_encoding::HEXLOWER;
+use serde_json::{Value, json};
+
+use crate::{scratch, tallac};
+
+const CAPS: &str = include_str!("../../../../vectors/dump_cap.json");
+const SHARES: &str = include_str!("../../../../vectors/dump_share.json");
+const SECRET: &str = "boity2cdh7jvl3ltaeebuiobbspjmbuopnwbde2yeh4k6x7jioga";
+
+fn texts(value: &Value) -> Vec<&str> {
+    value.as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect()
+}
+
+#[test]
+fn caps() {
+    let (_guard, dir) = scratch();
+    fs::create_dir_all(dir.join("client/private")).unwrap();
+    fs::write(dir.join("client/private/secret"), format!("{SECRET}\n")).unwrap();
+    let cases: Vec<Value> = serde_json::from_str(CAPS).unwrap();
+    assert!(cases.len() > 50);
+    for case in cases {
+        let args = texts(&case["args"]).into_iter();
+        let args: Vec<_> = args.map(|arg| if arg == "CLIENT" { "client" } else { arg }).collect();
+        let done = tallac(&dir, &[&["debug", "dump-cap"][..], &args].concat());
+        let mut expected = texts(&case["out"]);
+        if args == ["URI:DIR2-LIT:"] {
+            // Tahoe-LAFS makes such caps, but its dump does not know them.
+            expected = vec!["", "Literal Directory URI:", " data: ''"];
+        }
+        assert_eq!(done.out.lines().collect::<Vec<_>>(), expected, "{args:?}");
+        assert_eq!(done.status, 0, "{args:?}");
+        assert_eq!(done.err.is_empty(), expected != ["", "unknown cap type"], "{args:?}");
+    }
+}
+
+#[test]
+fn bad_arguments_of_dump_cap_are_not_repeated() {
+    let (_guard, dir) = scratch();
+    let cap = "URI:LIT:";
+    let cases: [(&[&str], &str); 4] = [
+        (&["-n", "hush", cap], "--nodeid must be a tub id"),
+        (&["-c", "hush", cap], "--client-secret must be 52 base32 characters"),
+        (&["http://localhost/hush"], "must begin with /uri/"),
+        (&["http://localhost/uri/%ff"], "the web address holds no text"),
+    ];
+    for (args, expected) in cases {
+        let done = tallac(&dir, &[&["debug", "dump-cap"][..], args].concat());
+        assert_eq!((done.status, done.out.as_str()), (1, ""), "{args:?}");
+        assert!(done.err.contains(expected) && !done.err.contains("hush"), "{}", done.err);
+    }
+}
+
+#[test]
+fn shares() {
+    let (_guard, dir) = scratch();
+    let cases: Vec<Value> = serde_json::from_str(SHARES).unwrap();
+    assert_eq!(cases.len(), 5);
+    for case in cases {
+        let path = case["path"].as_str().unwrap();
+        let file = dir.join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, HEXLOWER.decode(case["hex"].as_str().unwrap().as_bytes()).unwrap())
+            .unwrap();
+        for run in case["runs"].as_array().unwrap() {
+            let flags = texts(&run[0]);
+            let done = tallac(&dir, &[&["debug", "dump-share"][..], &flags, &[path]].concat());
+            let lines = done.out.lines().map(|line| {
+                let line = line.replace(dir.to_str().unwrap(), "BASE");
+                match line.split_once("expire in ") {
+                    Some((start, ends)) if is_span(ends) => format!("{start}expire in _"),
+                    _ => line,
+                }
+            });
+            assert_eq!(json!(lines.collect::<Vec<_>>()), run[1], "{path} {flags:?}");
+            assert_eq!((done.status, done.err.as_str()), (0, ""), "{path} {flags:?}");
+        }
+    }
+}
+
+/// Whether this is a time like `2678399s (30 days)`, `-5s`.
+fn is_span(text: &str) -> bool {
+    let (seconds, more) = text.split_once('s').unwrap_or_default();
+    seconds.parse::<i64>().is_ok() && (more.is_empty() || more.starts_with(" ("))
+}
+
+#[test]
+fn what_is_no_share_is_told() {
+    let (_guard, dir) = scratch();
+    let cases: Vec<Value> = serde_json::from_str(SHARES).unwrap();
+    let good = HEXLOWER.decode(cases[0]["hex"].as_str().unwrap().as_bytes()).unwrap();
+    let with = |at: usize, bytes: &[u8]| {
+        let mut share = good.clone();
+        share[at..at + bytes.len()].copy_from_slice(bytes);
+        share
+    };
+    let mutable = b"Tahoe mutable container v2\n\xc3\x55\x21\x99\x25 and more";
+    let cases: [(Vec<u8>, &str); 7] = [
+        (Vec::new(), "too short"),
+        (vec![0; 4], "too short"),
+        (mutable.to_vec(), "holds a mutable share, which a later version looks into"),
+        (with(3, &[9]), "unknown container version 9"),
+        (with(8, &[0xff]), "leases do not fit"),
+        (with(15, &[7]), "share layout version 7 is unknown"),
+        (with(12 + 0x20, &[0xff; 4]), "a part of it lies beyond its end"),
+    ];
+    for (bytes, expected) in cases {
+        fs::write(dir.join("share"), bytes).unwrap();
+        let done = tallac(&dir, &["debug", "dump-share", "share"]);
+        assert_eq!(done.status, 1, "{expected}");
+        assert!(done.err.contains(expected), "{expected}: {}", done.err);
+    }
+    let done = tallac(&dir, &["debug", "dump-share", "no-such-file"]);
+    assert!(done.status == 1 && done.err.contains("no-such-file"), "{}", done.err);
+}

@@ -1,0 +1,141 @@
+//! What a node makes for itself, and goes on with.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use data_encoding::BASE64URL;
+use tallac::config::NodeDirectory;
+use tallac::config::servers_yaml::{self, StaticServer};
+use tallac::node_files::{ApiAuthToken, NodeIdentity, NodeSecrets, PermutationSeed, storage_furl};
+use tallac_core::base32;
+
+use crate::scratch;
+
+fn text(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(path).unwrap()
+}
+
+fn mode(path: impl AsRef<Path>) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn identity_and_secrets_are_made_once() {
+    let (_guard, dir) = scratch();
+    let node = NodeDirectory::new(&dir).unwrap();
+    let one = NodeIdentity::load_or_create(&node).unwrap();
+    let secrets = NodeSecrets::load_or_create(&node).unwrap();
+    assert_eq!(text(dir.join("my_nodeid")), format!("{}\n", one.certificate.tub_id()));
+    assert_eq!(text(dir.join("node.pubkey")), format!("pub-{}\n", one.server_id.as_str()));
+    assert_eq!(mode(dir.join("private")), 0o700);
+    for name in ["node.pem", "node.privkey", "secret", "convergence"] {
+        assert_eq!(mode(node.private(name)), 0o600, "{name}");
+    }
+    assert_eq!(
+        base32::decode(text(node.private("secret")).trim()).unwrap(),
+        secrets.lease.expose()
+    );
+    assert!(text(node.private("convergence")).ends_with('\n'));
+
+    let other = NodeIdentity::load_or_create(&node).unwrap();
+    assert_eq!(other.certificate.tub_id(), one.certificate.tub_id());
+    assert_eq!(other.server_id, one.server_id);
+    assert_eq!(NodeSecrets::load_or_create(&node).unwrap(), secrets);
+}
+
+#[test]
+fn damaged_files_are_named_and_never_replaced() {
+    let (_guard, dir) = scratch();
+    let node = NodeDirectory::new(&dir).unwrap();
+    NodeIdentity::load_or_create(&node).unwrap();
+    NodeSecrets::load_or_create(&node).unwrap();
+    for name in ["node.pem", "node.privkey", "secret", "convergence"] {
+        let good = text(node.private(name));
+        for bad in ["", "HUSH", &good[1..good.len() / 2]] {
+            fs::write(node.private(name), bad).unwrap();
+            let identity = NodeIdentity::load_or_create(&node).err();
+            let secrets = NodeSecrets::load_or_create(&node).err();
+            let error = identity.or(secrets).unwrap().to_string();
+            assert!(error.contains(&format!("private/{name}' is damaged: ")), "{error}");
+            assert!(!error.contains("HUSH"), "{error}");
+            assert_eq!(text(node.private(name)), bad);
+        }
+        fs::write(node.private(name), good).unwrap();
+    }
+}
+
+#[test]
+fn an_address_keeps_its_secret_when_the_location_changes() {
+    let (_guard, dir) = scratch();
+    let node = NodeDirectory::new(&dir).unwrap();
+    let identity = NodeIdentity::load_or_create(&node).unwrap();
+    let furl = |hint: &str| storage_furl(&node, &identity.certificate, &[hint.to_owned()]);
+    let one = furl("tcp:127.0.0.1:1").unwrap();
+    let two = furl("tor:x.onion:2").unwrap();
+    assert_eq!((one.name(), one.tub_id()), (two.name(), identity.certificate.tub_id()));
+    assert_eq!(two.hints(), ["tor:x.onion:2"]);
+    let file = node.private("storage.furl");
+    assert_eq!(text(&file), format!("{}\n", two.expose_text()));
+    assert_eq!(mode(&file), 0o600);
+
+    let foreign = text(&file).replace(&two.tub_id().to_string(), &"a".repeat(32));
+    fs::write(&file, foreign).unwrap();
+    let error = furl("tcp:127.0.0.1:1").unwrap_err().to_string();
+    assert!(error.contains("belongs to another certificate than private/node.pem"), "{error}");
+}
+
+#[test]
+fn seeds_are_chosen_once() {
+    let (_guard, dir) = scratch();
+    let node = NodeDirectory::new(&dir).unwrap();
+    let identity = NodeIdentity::load_or_create(&node).unwrap();
+    let storage = dir.join("storage");
+    let seed = || PermutationSeed::load_or_create(&node, &identity, &storage).unwrap();
+    let file = dir.join("permutation-seed");
+
+    fs::create_dir_all(storage.join("shares/incoming")).unwrap();
+    assert_eq!(seed().as_base32(), base32::encode(&identity.server_id.as_str().as_bytes()[3..]));
+    fs::remove_file(&file).unwrap();
+    fs::create_dir_all(storage.join("shares/aa")).unwrap();
+    assert_eq!(seed().as_base32(), identity.certificate.tub_id().to_string());
+    assert_eq!(text(&file), format!("{}\n", identity.certificate.tub_id()));
+    fs::write(&file, "kept\n").unwrap();
+    assert_eq!(seed().as_base32(), "kept");
+}
+
+#[test]
+fn tokens_are_new_at_every_start() {
+    let (_guard, dir) = scratch();
+    let node = NodeDirectory::new(&dir).unwrap();
+    let one = ApiAuthToken::renew(&node).unwrap();
+    let two = ApiAuthToken::renew(&node).unwrap();
+    assert_ne!(one.expose(), two.expose());
+    assert_eq!(BASE64URL.decode(two.expose().as_bytes()).unwrap().len(), 32);
+    assert_eq!(text(node.private("api_auth_token")), format!("{}\n", two.expose()));
+    assert!(!format!("{two:?}").contains(two.expose()));
+}
+
+#[test]
+fn servers_that_are_written_are_read() {
+    let (_guard, dir) = scratch();
+    let node = NodeDirectory::new(&dir).unwrap();
+    let identity = NodeIdentity::load_or_create(&node).unwrap();
+    let furl = storage_furl(&node, &identity.certificate, &["tcp:127.0.0.1:1".to_owned()]).unwrap();
+    let server = StaticServer {
+        server_id: identity.server_id.clone(),
+        nickname: "no: \"quotes\" # ë\n".to_owned(),
+        nurls: furl.nurls(identity.certificate.spki_hash()),
+        furl,
+        permutation_seed: "aaaq".to_owned(),
+    };
+    servers_yaml::write(&node, std::slice::from_ref(&server)).unwrap();
+    assert_eq!(mode(node.private("servers.yaml")), 0o600);
+    let read = &servers_yaml::read(&node).unwrap()[0];
+    assert_eq!((read.server_id(), read.nickname()), (&server.server_id, server.nickname.as_str()));
+    assert_eq!(read.anonymous_storage_furl(), server.furl.expose_text());
+    assert_eq!(read.nurls(), [server.nurls[0].expose_text()]);
+    assert_eq!(read.permutation_seed(), [0, 1]);
+    servers_yaml::write(&node, &[]).unwrap();
+    assert_eq!(servers_yaml::read(&node).unwrap(), []);
+}
