@@ -7,6 +7,7 @@ mod config;
 mod create_node;
 mod debug;
 mod node_files;
+mod nodes;
 mod usage;
 
 use std::path::Path;
