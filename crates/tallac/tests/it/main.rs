@@ -8,6 +8,7 @@ mod create_node;
 mod debug;
 mod node_files;
 mod odd_input;
+mod nodes;
 mod usage;
 
 use std::path::Path;

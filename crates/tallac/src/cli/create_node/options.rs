@@ -114,10 +114,10 @@ struct ReachArgs {
     i2p_sam_port: Option<String>,
 }
 
-/// The word for a tub that does not listen.
 /// Space that a new storage server leaves free.
 const RESERVED_SPACE: &str = "1G";
 
+/// The word for a tub that does not listen.
 const DISABLED: &str = "disabled";
 
 impl ClientArgs {

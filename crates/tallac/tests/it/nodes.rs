@@ -1,0 +1,289 @@
+//! Nodes that run: a grid on this machine, files to it and back, and what goes wrong.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::{Done, scratch, tallac};
+
+/// What `grid run` prints once all nodes run.
+const GRID_RUNS: &str = "grid running, Ctrl-C stops it";
+
+/// A command that goes on until it is told to stop; killed when the test ends.
+struct Running {
+    child: Child,
+    out: BufReader<ChildStdout>,
+    err: PathBuf,
+}
+
+impl Running {
+    fn start(dir: &Path, args: &[&str]) -> Self {
+        let err = dir.join(format!("{}.err", args.join("-").replace('/', "_")));
+        let mut child = Command::new(env!("CARGO_BIN_EXE_tallac"))
+            .args(args)
+            .current_dir(dir)
+            .env("HOME", dir)
+            .env_remove("TALLAC_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&err).unwrap())
+            .spawn()
+            .unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        Self { child, out, err }
+    }
+
+    /// Waits for a line of its output.
+    fn wait_for(mut self, expected: &str) -> Self {
+        let mut line = String::new();
+        while line.trim_end() != expected {
+            line.clear();
+            let len = self.out.read_line(&mut line).unwrap();
+            assert!(len > 0, "ended without '{expected}': {}", self.errors());
+        }
+        self
+    }
+
+    fn errors(&self) -> String {
+        fs::read_to_string(&self.err).unwrap()
+    }
+
+    /// Asks it to stop, and waits until it has.
+    fn terminate(mut self) -> ExitStatus {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.child.wait().unwrap()
+    }
+
+    /// Ends it at once, as a crash would.
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Makes a grid in `grid`.
+fn make_grid(dir: &Path, options: &[&str]) {
+    let done = tallac(dir, &[&["grid", "create", "grid"], options].concat());
+    assert_eq!(done.status, 0, "{done:?}");
+}
+
+fn run_grid(dir: &Path) -> Running {
+    Running::start(dir, &["grid", "run", "grid"]).wait_for(GRID_RUNS)
+}
+
+fn gateway(dir: &Path, args: &[&str]) -> Done {
+    tallac(dir, &[&["-d", "grid/gateway"], args].concat())
+}
+
+/// A file of bytes without a pattern, in `dir`.
+fn make_file(dir: &Path, name: &str, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    getrandom::fill(&mut bytes).unwrap();
+    fs::write(dir.join(name), &bytes).unwrap();
+    bytes
+}
+
+/// Names and lengths of the files under a directory.
+fn lengths(dir: &Path, found: &mut BTreeMap<PathBuf, u64>) {
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    for entry in entries {
+        // Between the listing and the look at it, a file may have gone to where it belongs.
+        let Ok(entry) = entry else { continue };
+        let Ok(metadata) = entry.metadata() else { continue };
+        if metadata.is_dir() {
+            lengths(&entry.path(), found);
+        } else {
+            found.insert(entry.path(), metadata.len());
+        }
+    }
+}
+
+/// The shares on all servers of a grid: those that came whole, or those that are under way.
+fn shares(dir: &Path, servers: usize, under_way: bool) -> BTreeMap<PathBuf, u64> {
+    let mut found = BTreeMap::new();
+    for number in 1..=servers {
+        lengths(&dir.join(format!("grid/storage{number:02}/storage/shares")), &mut found);
+    }
+    let is_under_way = |path: &Path| path.components().any(|part| part.as_os_str() == "incoming");
+    found.retain(|path, _| is_under_way(path) == under_way);
+    found
+}
+
+#[test]
+fn the_demo_brings_a_file_back() {
+    let (_guard, dir) = scratch();
+    make_file(&dir, "file", 300_000);
+    let done = tallac(&dir, &["demo", "--exit", "--json", "file"]);
+    assert_eq!((done.status, done.err.as_str()), (0, ""));
+    let found: Value = serde_json::from_str(&done.out).unwrap();
+    assert!(found["cap"].as_str().unwrap().starts_with("URI:CHK:"), "{found}");
+    assert_eq!(
+        (&found["size"], found["servers_stopped"].as_array().unwrap().len()),
+        (&300_000.into(), 7)
+    );
+}
+
+#[test]
+fn a_grid_takes_a_file_and_gives_it_back() {
+    let (_guard, dir) = scratch();
+    make_grid(&dir, &["--servers", "4"]);
+    let file = make_file(&dir, "file", 300_000);
+    let grid = run_grid(&dir);
+
+    let put = gateway(&dir, &["put", "file"]);
+    assert_eq!((put.status, put.err.as_str()), (0, "200 OK\n"));
+    assert!(put.out.ends_with(":3:10:300000\n"), "{put:?}");
+    let cap = put.out.trim_end();
+    let get = gateway(&dir, &["get", cap, "copy"]);
+    assert_eq!((get.status, get.out.as_str(), get.err.as_str()), (0, "", ""));
+    assert!(fs::read(dir.join("copy")).unwrap() == file, "another file came back");
+
+    let pid = grid.child.id();
+    let second = tallac(&dir, &["run", "grid/gateway"]);
+    assert_eq!(second.status, 1);
+    assert!(second.err.contains(&format!("already: it is process {pid}. Stop it")), "{second:?}");
+
+    let pid_file = dir.join("grid/gateway/running.process");
+    assert!(fs::read_to_string(&pid_file).unwrap().starts_with(&format!("{pid} ")));
+    assert!(grid.terminate().success());
+    for node in ["gateway", "storage01", "storage02", "storage03", "storage04"] {
+        assert!(!dir.join("grid").join(node).join("running.process").exists(), "{node}");
+    }
+    let late = gateway(&dir, &["get", cap, "late"]);
+    assert_eq!(late.status, 1);
+    assert!(late.err.contains("Is it running? Start it with 'tallac run'"), "{late:?}");
+    assert!(!dir.join("late").exists());
+}
+
+#[test]
+fn a_node_of_its_own_runs_until_its_input_ends() {
+    let (_guard, dir) = scratch();
+    let made = tallac(&dir, &["create-client", "--webport=tcp:0:interface=127.0.0.1", "node"]);
+    assert_eq!(made.status, 0, "{made:?}");
+    let node = Running::start(&dir, &["run", "--allow-stdin-close", "node"]);
+    let node = node.wait_for("client running");
+    let url = fs::read_to_string(dir.join("node/node.url")).unwrap();
+    assert!(url.starts_with("http://127.0.0.1:") && url.ends_with("/\n"), "{url}");
+    assert!(node.terminate().success());
+    // The input of this one has ended before it begins.
+    let mut node = Running::start(&dir, &["run", "node"]).wait_for("client running");
+    assert!(node.child.wait().unwrap().success());
+    assert!(!dir.join("node/running.process").exists());
+}
+
+#[test]
+fn a_port_in_use_is_named_with_its_setting() {
+    let (_guard, dir) = scratch();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let endpoint = format!("tcp:{port}:interface=127.0.0.1");
+    let location = format!("--location=tcp:127.0.0.1:{port}");
+    let cases: [(&[&str], &str); 2] = [
+        (&["create-client", "--webport", &endpoint, "web"], "[node] web.port"),
+        (
+            &["create-node", "--webport=none", "--port", &endpoint, &location, "tub"],
+            "[node] tub.port",
+        ),
+    ];
+    for (create, setting) in cases {
+        assert_eq!(tallac(&dir, create).status, 0);
+        let node = create.last().unwrap();
+        let done = tallac(&dir, &["run", node]);
+        let expected = format!("cannot listen on 127.0.0.1:{port}, which {setting} asks for");
+        assert!(done.status == 1 && done.err.contains(&expected), "{done:?}");
+        assert!(!done.out.contains("client running"), "{done:?}");
+        assert!(!dir.join(node).join("running.process").exists());
+    }
+}
+
+#[test]
+fn a_node_that_must_not_connect_openly_does_not_run() {
+    let (_guard, dir) = scratch();
+    make_grid(&dir, &["--servers", "3"]);
+    let file = dir.join("grid/gateway/tahoe.cfg");
+    let settings = fs::read_to_string(&file).unwrap();
+    for (tcp, expected) in [("disabled", "forbids to connect to them openly"), ("tor", "over Tor")]
+    {
+        fs::write(&file, format!("{settings}\n[connections]\ntcp = {tcp}\n")).unwrap();
+        let done = tallac(&dir, &["run", "grid/gateway"]);
+        assert!(done.status == 1 && done.err.contains(expected), "{tcp}: {done:?}");
+    }
+}
+
+#[test]
+fn too_few_servers_are_told_in_tahoes_words() {
+    let (_guard, dir) = scratch();
+    make_grid(&dir, &["--servers", "2", "--shares-happy", "4"]);
+    make_file(&dir, "file", 1000);
+    let _grid = run_grid(&dir);
+    let put = gateway(&dir, &["put", "file"]);
+    assert_eq!((put.status, put.out.as_str()), (1, ""));
+    let expected = "shares could be placed or found on only 2 server(s). We were asked to place \
+                    shares on at least 4 server(s) such that any 3 of them have enough shares to \
+                    recover the file.";
+    assert!(put.err.contains("Error during PUT: 503"), "{put:?}");
+    assert!(put.err.contains(expected), "{put:?}");
+}
+
+#[test]
+fn commands_without_a_node_say_how_to_get_one() {
+    let (_guard, dir) = scratch();
+    make_file(&dir, "file", 1000);
+    for args in [["put", "file"], ["get", "URI:LIT:aa"]] {
+        let done = tallac(&dir, &args);
+        assert_eq!((done.status, done.out.as_str()), (1, ""));
+        let file = dir.join(".tahoe/node.url");
+        let expected = format!("cannot read {}. Start the node with 'tallac run ", file.display());
+        assert!(done.err.contains(&expected), "{done:?}");
+    }
+}
+
+#[test]
+fn after_a_crash_no_half_share_is_visible() {
+    const SERVERS: usize = 3;
+    let (_guard, dir) = scratch();
+    make_grid(&dir, &["--servers", "3"]);
+    let file = make_file(&dir, "file", 24 << 20);
+    let grid = run_grid(&dir);
+    let mut put = Running::start(&dir, &["-d", "grid/gateway", "put", "file"]);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !shares(&dir, SERVERS, true).values().any(|len| *len > 0) {
+        assert!(Instant::now() < deadline, "no share is under way: {}", put.errors());
+        std::thread::yield_now();
+    }
+    grid.kill();
+    assert!(!put.child.wait().unwrap().success(), "it was over before the crash");
+    let mut out = String::new();
+    put.out.read_line(&mut out).unwrap();
+    assert_eq!(out, "", "a capability was given for what may be lost");
+
+    let after_crash = shares(&dir, SERVERS, false);
+    let _grid = run_grid(&dir);
+    assert_eq!(shares(&dir, SERVERS, true), BTreeMap::new(), "what was under way is cleared away");
+    assert_eq!(shares(&dir, SERVERS, false), after_crash);
+    let put = gateway(&dir, &["put", "file"]);
+    assert_eq!(put.status, 0, "{put:?}");
+    // The same file makes the same shares: those that were there before must be as long.
+    let whole = shares(&dir, SERVERS, false);
+    assert_eq!(whole.len(), 10);
+    for (path, len) in after_crash {
+        assert_eq!(whole.get(&path), Some(&len), "{}", path.display());
+    }
+    let get = gateway(&dir, &["get", put.out.trim_end(), "copy"]);
+    assert_eq!(get.status, 0, "{get:?}");
+    assert!(fs::read(dir.join("copy")).unwrap() == file, "another file came back");
+}
