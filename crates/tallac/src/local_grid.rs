@@ -129,8 +129,9 @@ pub(crate) async fn create(dir: &Path, shape: GridShape) -> Result<Made> {
     );
     let GridShape { needed, happy, total, .. } = shape;
     ensure!(
-        needed >= 1 && needed <= happy && happy <= total && total <= 256,
-        "1 <= needed <= happy <= total <= 256 must hold; this is {needed}, {happy}, {total}"
+        needed >= 1 && happy >= 1 && needed.max(happy) <= total && total <= 256,
+        "needed and happy must be from 1 to total, and total at most 256; these are {needed}, \
+         {happy} and {total}"
     );
     ensure!(
         create_node::is_empty(dir)?,

@@ -41,12 +41,13 @@ pub(super) async fn run(args: RunArgs, globals: &Globals) -> Result<ExitCode> {
             directory.display()
         ),
     }
-    globals.say(format!("running node in '{}'", directory.display()))?;
+    // Whether somebody reads this is not what the node depends on.
+    let _ = globals.say(format!("running node in '{}'", directory.display()));
     let node = Node::start(config).await?;
     if let Some(url) = node.web_url() {
-        globals.say(format!("web API at {url}"))?;
+        let _ = globals.say(format!("web API at {url}"));
     }
-    globals.say("client running")?;
+    let _ = globals.say("client running");
     let failure = tokio::select! {
         reason = node.failed() => Some(reason),
         result = stop_asked_for() => { result?; None }

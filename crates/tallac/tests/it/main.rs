@@ -7,8 +7,8 @@ mod config;
 mod create_node;
 mod debug;
 mod node_files;
-mod odd_input;
 mod nodes;
+mod odd_input;
 mod usage;
 
 use std::path::Path;
