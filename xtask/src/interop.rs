@@ -52,6 +52,14 @@ pub(crate) fn bench(steps: &mut Steps, arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// Makes the vectors anew, and compares them.
+pub(crate) fn vectors(steps: &mut Steps) -> Result<()> {
+    let Some(tahoe) = tahoe(steps)? else { return Ok(()) };
+    let root = steps.root().to_owned();
+    steps.check("vectors", || crate::vectors::check(&root, &tahoe));
+    Ok(())
+}
+
 fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))
 }

@@ -5,6 +5,7 @@
 mod interop;
 mod steps;
 mod tidy;
+mod vectors;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ usage: cargo xtask COMMAND
                     real Tahoe-LAFS; --quick leaves the last two out
   tidy              layers, sizes of files, words that must not be there
   interop [FILTER]  the tests with the real Tahoe-LAFS 1.20 alone
+  vectors           makes the vectors anew with Tahoe-LAFS, and compares them
   bench [ARGS]      speed and memory beside Tahoe-LAFS 1.20 (release build)
 ";
 
@@ -48,6 +50,11 @@ fn run(words: &[&str]) -> Result<ExitCode> {
         ["interop", filter @ ..] => {
             let mut steps = Steps::new(&root);
             interop::run(&mut steps, filter)?;
+            Ok(steps.finish())
+        }
+        ["vectors"] => {
+            let mut steps = Steps::new(&root);
+            interop::vectors(&mut steps)?;
             Ok(steps.finish())
         }
         ["bench", rest @ ..] => {
