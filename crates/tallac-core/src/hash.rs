@@ -6,9 +6,10 @@
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
+use crate::cap::WriteKey;
 use crate::ids::{StorageIndex, TubId};
 use crate::netstring;
-use crate::secrets::{CancelSecret, ConvergenceSecret, LeaseSecret, RenewSecret};
+use crate::secrets::{CancelSecret, ConvergenceSecret, LeaseSecret, RenewSecret, WriteEnabler};
 
 /// A hash of 32 bytes.
 pub type Hash = [u8; 32];
@@ -179,6 +180,13 @@ pub fn renew_secret(secret: &LeaseSecret, si: &StorageIndex, server: &TubId) -> 
 pub fn cancel_secret(secret: &LeaseSecret, si: &StorageIndex, server: &TubId) -> CancelSecret {
     let file = FILE_CANCEL.pair(&client_cancel_secret(secret), si.as_bytes());
     CancelSecret::new(BUCKET_CANCEL.pair(&file, server.as_bytes()))
+}
+
+/// What lets the holder of a write key change the file's shares on one server (section 2.5).
+#[must_use]
+pub fn write_enabler(write_key: &WriteKey, server: &TubId) -> WriteEnabler {
+    let master = SSK_WRITE_ENABLER_MASTER.hash(write_key.expose());
+    WriteEnabler::new(SSK_WRITE_ENABLER.pair(&master, server.as_bytes()))
 }
 
 /// Where a server with this permutation seed stands in a file's ring (section 2.7).

@@ -82,6 +82,12 @@ secret!(
     32
 );
 
+secret!(
+    /// What lets its holder change a mutable file's shares on one server (section 2.5).
+    WriteEnabler,
+    32
+);
+
 /// The two secrets of one lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaseSecrets {

@@ -12,6 +12,13 @@ use std::pin::Pin;
 use bytes::Bytes;
 use futures_core::Stream;
 
+mod slot;
+
+pub use slot::{
+    ReadVector, SLOT_ANSWER_MAX, ShareChange, SlotReadAnswer, SlotReadRequest, SlotWriteAnswer,
+    SlotWriteRequest, TestVector, VECTORS_MAX, WriteVector,
+};
+
 use crate::ids::{ShareNumber, StorageIndex};
 use crate::secrets::{LeaseSecrets, UploadSecret};
 
@@ -212,6 +219,20 @@ pub trait StorageServer: Send + Sync + fmt::Debug {
 
     /// Bytes of a share.
     fn read(&self, request: ReadRequest) -> BoxFuture<'_, Result<ShareStream, StorageError>>;
+
+    /// Tests, and if all tests hold changes, the shares of a mutable file, all of them or none;
+    /// returns once the change is durable. [`StorageError::Unauthorized`] when the write enabler
+    /// is not that of every share there.
+    fn write_slot(
+        &self,
+        request: SlotWriteRequest,
+    ) -> BoxFuture<'_, Result<SlotWriteAnswer, StorageError>>;
+
+    /// Reads from all shares of a mutable file at once; the empty map where there are none.
+    fn read_slot(
+        &self,
+        request: SlotReadRequest,
+    ) -> BoxFuture<'_, Result<SlotReadAnswer, StorageError>>;
 
     /// Adds a lease to every share of a storage index, or renews it where its renew secret is
     /// known. [`StorageError::NotFound`] when there are no shares.

@@ -16,7 +16,8 @@ use tallac_core::ids::{ShareNumber, StorageIndex};
 use tallac_core::secrets::{CancelSecret, LeaseSecrets, RenewSecret, UploadSecret};
 use tallac_core::storage::{
     AllocateRequest, Allocation, BoxFuture, ReadRequest, ServerVersion, ShareKind, ShareStream,
-    StorageError, StorageServer, WriteProgress, WriteRequest,
+    SlotReadAnswer, SlotReadRequest, SlotWriteAnswer, SlotWriteRequest, StorageError,
+    StorageServer, WriteProgress, WriteRequest,
 };
 use tallac_net::gbs::{GbsClient, GbsServer};
 use tallac_net::identity::{Location, NodeCertificate, Nurl, Swissnum};
@@ -92,6 +93,17 @@ impl StorageServer for Sink {
     fn read(&self, request: ReadRequest) -> BoxFuture<'_, Result<ShareStream, StorageError>> {
         let range = request.range.unwrap_or(0..SHARE_LEN);
         Box::pin(future::ready(Ok(pieces(range.end.min(SHARE_LEN) - range.start))))
+    }
+
+    fn write_slot(
+        &self,
+        _: SlotWriteRequest,
+    ) -> BoxFuture<'_, Result<SlotWriteAnswer, StorageError>> {
+        Box::pin(future::ready(Err(StorageError::NotFound)))
+    }
+
+    fn read_slot(&self, _: SlotReadRequest) -> BoxFuture<'_, Result<SlotReadAnswer, StorageError>> {
+        Box::pin(future::ready(Err(StorageError::NotFound)))
     }
 
     fn add_lease(

@@ -2,6 +2,7 @@
 
 mod faults;
 mod shelf;
+mod slots;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,12 +16,14 @@ use tallac_core::ids::{ShareNumber, StorageIndex};
 use tallac_core::secrets::{LeaseSecrets, UploadSecret};
 use tallac_core::storage::{
     AllocateRequest, Allocation, BoxFuture, ReadRequest, ServerVersion, ShareKind, ShareStream,
-    StorageError, StorageServer, WriteProgress, WriteRequest,
+    SlotReadAnswer, SlotReadRequest, SlotWriteAnswer, SlotWriteRequest, StorageError,
+    StorageServer, WriteProgress, WriteRequest,
 };
 
 pub use faults::{Fault, Operation};
 use faults::{Faults, Gate, Way};
 use shelf::Shelf;
+use slots::Slots;
 
 /// Bytes in one piece of a share that is read.
 const READ_PIECE_LEN: usize = 16 * 1024;
@@ -65,8 +68,13 @@ struct Inner {
     name: String,
     gate: Gate,
     shelf: Mutex<Shelf>,
+    slots: Mutex<Slots>,
     log: Mutex<Log>,
+    fate: Mutex<Option<Fate>>,
 }
+
+/// Decides what each call meets.
+type Fate = Box<dyn FnMut(&Call) -> Option<Fault> + Send>;
 
 #[derive(Default)]
 struct Log {
@@ -89,7 +97,9 @@ impl SimServer {
                 name: name.into(),
                 gate: Gate::default(),
                 shelf: Mutex::default(),
+                slots: Mutex::default(),
                 log: Mutex::default(),
+                fate: Mutex::default(),
             }),
         }
     }
@@ -135,6 +145,11 @@ impl SimServer {
         self.inner.gate.change(|faults| faults.limit(Way::Out, bytes, fault));
     }
 
+    /// Lets `fate` decide what each call meets, beside what is set otherwise.
+    pub fn set_fate(&self, fate: impl FnMut(&Call) -> Option<Fault> + Send + 'static) {
+        *self.inner.fate.lock().expect("no holder of this lock panics") = Some(Box::new(fate));
+    }
+
     /// Refuses new shares from now on, or takes them again.
     pub fn set_readonly(&self, readonly: bool) {
         self.shelf().readonly = readonly;
@@ -143,6 +158,58 @@ impl SimServer {
     /// Limits what all shares together may take up, in bytes.
     pub fn set_space(&self, bytes: u64) {
         self.shelf().space = bytes;
+    }
+
+    /// Flips the bits of `mask` in the byte at `offset` of a mutable share; whether there was one.
+    pub fn corrupt_slot(
+        &self,
+        storage_index: StorageIndex,
+        share: ShareNumber,
+        at: usize,
+        mask: u8,
+    ) -> bool {
+        let mut slots = self.slots();
+        let byte = slots.get_mut(storage_index, share).and_then(|share| share.data.get_mut(at));
+        byte.map(|byte| *byte ^= mask).is_some()
+    }
+
+    /// The bytes of a mutable share.
+    #[must_use]
+    pub fn slot_share(&self, storage_index: StorageIndex, share: ShareNumber) -> Option<Vec<u8>> {
+        self.slots().get(storage_index, share).map(|share| share.data.clone())
+    }
+
+    /// Replaces the bytes of a mutable share, as a server may that restores a backup; whether
+    /// there was one.
+    pub fn set_slot_share(
+        &self,
+        storage_index: StorageIndex,
+        share: ShareNumber,
+        data: Vec<u8>,
+    ) -> bool {
+        self.slots().get_mut(storage_index, share).map(|share| share.data = data).is_some()
+    }
+
+    /// Copies a mutable share to another place; whether there was one.
+    pub fn copy_slot_share(
+        &self,
+        from: (StorageIndex, ShareNumber),
+        to: (StorageIndex, ShareNumber),
+    ) -> bool {
+        let mut slots = self.slots();
+        let share = slots.get(from.0, from.1).cloned();
+        share.map(|share| slots.put(to.0, to.1, share)).is_some()
+    }
+
+    /// Loses a mutable share; whether there was one.
+    pub fn drop_slot_share(&self, storage_index: StorageIndex, share: ShareNumber) -> bool {
+        self.slots().remove(storage_index, share)
+    }
+
+    /// All mutable shares.
+    #[must_use]
+    pub fn slot_shares(&self) -> Vec<(StorageIndex, ShareNumber)> {
+        self.slots().keys().collect()
     }
 
     /// Flips the bits of `mask` in the byte at `offset` of a share; whether there was one.
@@ -192,7 +259,9 @@ impl SimServer {
     /// How many leases a share has.
     #[must_use]
     pub fn lease_count(&self, storage_index: StorageIndex, share: ShareNumber) -> usize {
-        self.shelf().leases.get(&(storage_index, share)).map_or(0, Vec::len)
+        let mutable = self.slots().get(storage_index, share).map(|share| share.leases.len());
+        mutable
+            .unwrap_or_else(|| self.shelf().leases.get(&(storage_index, share)).map_or(0, Vec::len))
     }
 
     /// Everything that it was asked, in order.
@@ -234,6 +303,10 @@ impl SimServer {
         self.inner.shelf.lock().expect("no holder of this lock panics")
     }
 
+    fn slots(&self) -> MutexGuard<'_, Slots> {
+        self.inner.slots.lock().expect("no holder of this lock panics")
+    }
+
     fn log(&self) -> MutexGuard<'_, Log> {
         self.inner.log.lock().expect("no holder of this lock panics")
     }
@@ -244,9 +317,28 @@ impl SimServer {
         share: (Option<StorageIndex>, Option<ShareNumber>),
         range: Option<Range<u64>>,
     ) -> Result<(), StorageError> {
+        self.enter_and_leave(operation, share, range).await.and_then(|after| after)
+    }
+
+    /// As [`enter`](Self::enter); what comes out is what the caller shall answer in the end.
+    async fn enter_and_leave(
+        &self,
+        operation: Operation,
+        share: (Option<StorageIndex>, Option<ShareNumber>),
+        range: Option<Range<u64>>,
+    ) -> Result<Result<(), StorageError>, StorageError> {
         let (storage_index, share_number) = share;
-        self.log().calls.push(Call { operation, storage_index, share_number, range });
-        self.inner.gate.enter(operation).await
+        let call = Call { operation, storage_index, share_number, range };
+        let fate = {
+            let mut fate = self.inner.fate.lock().expect("no holder of this lock panics");
+            fate.as_mut().and_then(|decide| decide(&call))
+        };
+        self.log().calls.push(call);
+        let after = self.inner.gate.enter(operation).await?;
+        match fate {
+            None => Ok(after),
+            Some(fault) => faults::meet(&fault).await.map(|fated| after.and(fated)),
+        }
     }
 
     async fn write_all(&self, mut request: WriteRequest) -> Result<WriteProgress, StorageError> {
@@ -332,12 +424,15 @@ impl StorageServer for SimServer {
 
     fn list(
         &self,
-        _kind: ShareKind,
+        kind: ShareKind,
         storage_index: StorageIndex,
     ) -> BoxFuture<'_, Result<BTreeSet<ShareNumber>, StorageError>> {
         Box::pin(async move {
             self.enter(Operation::List, (Some(storage_index), None), None).await?;
-            Ok(self.shelf().list(storage_index))
+            Ok(match kind {
+                ShareKind::Immutable => self.shelf().list(storage_index),
+                ShareKind::Mutable => self.slots().of(storage_index).map(|(n, _)| n).collect(),
+            })
         })
     }
 
@@ -345,13 +440,45 @@ impl StorageServer for SimServer {
         Box::pin(async move {
             let share = (Some(request.storage_index), Some(request.share_number));
             self.enter(Operation::Read, share, request.range.clone()).await?;
-            let data = self
-                .share(request.storage_index, request.share_number)
-                .ok_or(StorageError::NotFound)?;
+            let (si, number) = (request.storage_index, request.share_number);
+            let data = match request.kind {
+                ShareKind::Immutable => self.share(si, number),
+                ShareKind::Mutable => self.slot_share(si, number).map(Bytes::from),
+            }
+            .ok_or(StorageError::NotFound)?;
             let range = request.range.unwrap_or(0..u64::MAX);
             let clip = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(data.len());
             let (start, end) = (clip(range.start), clip(range.end));
             Ok(self.stream(data.slice(start.min(end)..end)))
+        })
+    }
+
+    fn write_slot(
+        &self,
+        request: SlotWriteRequest,
+    ) -> BoxFuture<'_, Result<SlotWriteAnswer, StorageError>> {
+        Box::pin(async move {
+            let share = (Some(request.storage_index), None);
+            let after = self.enter_and_leave(Operation::WriteSlot, share, None).await?;
+            let bytes = request.changes.values().flat_map(|change| &change.writes);
+            let bytes = bytes.map(|write| write.data.len() as u64).sum();
+            self.inner.gate.pass(Way::In, bytes).await?;
+            let answer = self.slots().write(&request);
+            after.and(answer)
+        })
+    }
+
+    fn read_slot(
+        &self,
+        request: SlotReadRequest,
+    ) -> BoxFuture<'_, Result<SlotReadAnswer, StorageError>> {
+        Box::pin(async move {
+            let share = (Some(request.storage_index), None);
+            self.enter(Operation::ReadSlot, share, None).await?;
+            let answer = self.slots().read(&request)?;
+            let bytes = answer.values().flatten().map(|piece| piece.len() as u64).sum();
+            self.inner.gate.pass(Way::Out, bytes).await?;
+            Ok(answer)
         })
     }
 
@@ -362,6 +489,10 @@ impl StorageServer for SimServer {
     ) -> BoxFuture<'_, Result<(), StorageError>> {
         Box::pin(async move {
             self.enter(Operation::AddLease, (Some(storage_index), None), None).await?;
+            if self.slots().of(storage_index).next().is_some() {
+                self.slots().add_lease(storage_index, &lease);
+                return Ok(());
+            }
             self.shelf().add_lease(storage_index, &lease)
         })
     }
@@ -376,7 +507,11 @@ impl StorageServer for SimServer {
         Box::pin(async move {
             let share = (Some(storage_index), Some(share_number));
             self.enter(Operation::AdviseCorrupt, share, None).await?;
-            if self.share(storage_index, share_number).is_none() {
+            let is_there = match kind {
+                ShareKind::Immutable => self.share(storage_index, share_number).is_some(),
+                ShareKind::Mutable => self.slots().get(storage_index, share_number).is_some(),
+            };
+            if !is_there {
                 return Err(StorageError::NotFound);
             }
             let advisory = Advisory { kind, storage_index, share_number, reason };

@@ -11,7 +11,8 @@ use tallac_core::immutable::{Encoding, Geometry, ShareLayout, Ueb};
 use tallac_core::secrets::{ConvergenceSecret, LeaseSecret, LeaseSecrets, UploadSecret};
 use tallac_core::storage::{
     AllocateRequest, Allocation, BoxFuture, ReadRequest, ServerVersion, ShareKind, ShareStream,
-    StorageError, StorageServer, WriteProgress, WriteRequest,
+    SlotReadAnswer, SlotReadRequest, SlotWriteAnswer, SlotWriteRequest, StorageError,
+    StorageServer, WriteProgress, WriteRequest,
 };
 use tallac_grid::download::DownloadError;
 use tallac_grid::grid::{Grid, GridConfig};
@@ -97,6 +98,17 @@ impl StorageServer for Boaster {
     fn read(&self, request: ReadRequest) -> BoxFuture<'_, Result<ShareStream, StorageError>> {
         let answer = self.answer(&request);
         Box::pin(async { Ok(answer) })
+    }
+
+    fn write_slot(
+        &self,
+        _: SlotWriteRequest,
+    ) -> BoxFuture<'_, Result<SlotWriteAnswer, StorageError>> {
+        refused()
+    }
+
+    fn read_slot(&self, _: SlotReadRequest) -> BoxFuture<'_, Result<SlotReadAnswer, StorageError>> {
+        refused()
     }
 
     fn add_lease(

@@ -21,6 +21,10 @@ pub enum Operation {
     List,
     /// `read`
     Read,
+    /// `write_slot`
+    WriteSlot,
+    /// `read_slot`
+    ReadSlot,
     /// `add_lease`
     AddLease,
     /// `advise_corrupt`
@@ -29,13 +33,15 @@ pub enum Operation {
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Version,
         Self::Allocate,
         Self::Write,
         Self::Abort,
         Self::List,
         Self::Read,
+        Self::WriteSlot,
+        Self::ReadSlot,
         Self::AddLease,
         Self::AdviseCorrupt,
     ];
@@ -50,6 +56,9 @@ pub enum Fault {
     Hang,
     /// Answers, but so much later (on tokio's clock).
     Delay(Duration),
+    /// Does what was asked and then answers with this error, as when the connection breaks in
+    /// between. Where nothing is changed, it is the same as [`Fault::Fail`].
+    LoseReply(StorageError),
 }
 
 /// Whether bytes come in or go out.
@@ -129,12 +138,16 @@ impl Gate {
         self.passed.lock().expect("no holder of this lock panics")[way as usize]
     }
 
-    pub(super) async fn enter(&self, operation: Operation) -> Result<(), StorageError> {
+    /// What comes out is what shall be answered once the operation is done.
+    pub(super) async fn enter(
+        &self,
+        operation: Operation,
+    ) -> Result<Result<(), StorageError>, StorageError> {
         self.meet(|faults| faults.met_by(operation)).await
     }
 
     pub(super) async fn pass(&self, way: Way, bytes: u64) -> Result<(), StorageError> {
-        self.meet(|faults| faults.met_after(way, bytes)).await?;
+        self.meet(|faults| faults.met_after(way, bytes)).await??;
         self.faults.send_if_modified(|faults| {
             faults.spend(way, bytes);
             false
@@ -146,19 +159,28 @@ impl Gate {
     async fn meet(
         &self,
         find: impl Fn(&Faults) -> Option<&Fault> + Send,
-    ) -> Result<(), StorageError> {
+    ) -> Result<Result<(), StorageError>, StorageError> {
         let mut changes = self.faults.subscribe();
         let met = changes
             .wait_for(|faults| !matches!(find(faults), Some(Fault::Hang)))
             .await
             .map(|faults| find(&faults).cloned());
         match met {
-            Ok(Some(Fault::Fail(error))) => Err(error),
-            Ok(Some(Fault::Delay(duration))) => {
-                tokio::time::sleep(duration).await;
-                Ok(())
-            }
-            Ok(Some(Fault::Hang) | None) | Err(_) => Ok(()),
+            Ok(Some(fault)) => meet(&fault).await,
+            Ok(None) | Err(_) => Ok(Ok(())),
         }
+    }
+}
+
+/// Meets one fault; a hang that nobody can end lasts for ever.
+pub(super) async fn meet(fault: &Fault) -> Result<Result<(), StorageError>, StorageError> {
+    match fault {
+        Fault::Fail(error) => Err(error.clone()),
+        Fault::Delay(duration) => {
+            tokio::time::sleep(*duration).await;
+            Ok(Ok(()))
+        }
+        Fault::LoseReply(error) => Ok(Err(error.clone())),
+        Fault::Hang => std::future::pending().await,
     }
 }

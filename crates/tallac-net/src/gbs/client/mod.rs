@@ -18,7 +18,8 @@ use tallac_core::ids::{ShareNumber, StorageIndex};
 use tallac_core::secrets::{LeaseSecrets, UploadSecret};
 use tallac_core::storage::{
     AllocateRequest, Allocation, BoxFuture, ReadRequest, ServerVersion, ShareKind, ShareStream,
-    StorageError, StorageServer, WriteProgress, WriteRequest,
+    SlotReadAnswer, SlotReadRequest, SlotWriteAnswer, SlotWriteRequest, StorageError,
+    StorageServer, WriteProgress, WriteRequest,
 };
 
 use super::messages::{MessageError, allocate, corrupt, list, version, write};
@@ -297,6 +298,17 @@ impl StorageServer for GbsClient {
 
     fn read(&self, request: ReadRequest) -> BoxFuture<'_, Result<ShareStream, StorageError>> {
         Box::pin(self.call_read(request))
+    }
+
+    fn write_slot(
+        &self,
+        _: SlotWriteRequest,
+    ) -> BoxFuture<'_, Result<SlotWriteAnswer, StorageError>> {
+        Box::pin(async { Err(StorageError::BadRequest("mutable files are not served yet".into())) })
+    }
+
+    fn read_slot(&self, _: SlotReadRequest) -> BoxFuture<'_, Result<SlotReadAnswer, StorageError>> {
+        Box::pin(async { Err(StorageError::BadRequest("mutable files are not served yet".into())) })
     }
 
     fn add_lease(
