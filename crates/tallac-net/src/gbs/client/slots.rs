@@ -10,7 +10,7 @@ use http::{Method, StatusCode};
 use tallac_core::ids::{ShareNumber, StorageIndex};
 use tallac_core::storage::{
     ReadRequest, ReadVector, SLOT_ANSWER_MAX, ServerVersion, ShareKind, SlotReadAnswer,
-    SlotReadRequest, SlotWriteAnswer, SlotWriteRequest, StorageError,
+    SlotReadRequest, SlotWriteAnswer, SlotWriteRequest, StorageError, VECTORS_MAX,
 };
 
 use super::call::Call;
@@ -66,6 +66,9 @@ impl GbsClient {
         request: SlotReadRequest,
     ) -> Result<SlotReadAnswer, StorageError> {
         let SlotReadRequest { storage_index, share_numbers, reads } = request;
+        if reads.len() > VECTORS_MAX {
+            return Err(StorageError::BadRequest(format!("at most {VECTORS_MAX} reads at once")));
+        }
         let share_numbers = share_numbers.into_iter().collect();
         let message = read_slot::Request { share_numbers, reads };
         if !self.slot_reading.lacks_slot_reads.load(Ordering::Relaxed) {
