@@ -81,6 +81,10 @@ impl GbsClient {
                 let answer = answer.message(ANSWER_LEN_MAX).await?;
                 let answer = read_slot::decode_answer(&answer).map_err(misbehaved)?;
                 check_read(&answer, &message.reads)?;
+                let wanted = &message.share_numbers;
+                if !wanted.is_empty() && !answer.keys().all(|number| wanted.contains(number)) {
+                    return Err(misbehaved("it read shares that nobody asked for"));
+                }
                 return Ok(answer);
             }
             answer.finish().await?;
