@@ -12,6 +12,7 @@ pub mod ids;
 pub mod immutable;
 pub mod lease;
 pub mod merkle;
+pub mod mutable;
 pub mod netstring;
 pub mod placement;
 pub mod secrets;
