@@ -1,5 +1,7 @@
 //! Mutable slots on the wire: statuses, bodies large and odd, and servers that read slots or not.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::Method;
 use tallac_core::ids::ShareNumber;
@@ -9,7 +11,7 @@ use tallac_core::storage::{
     StorageServer, TestVector, WriteVector,
 };
 use tallac_net::gbs::{GbsClient, ServerLimits};
-use tallac_testkit::Operation;
+use tallac_testkit::{Fault, Operation};
 
 use crate::support::{RawRequest, SI, Served};
 
@@ -157,6 +159,26 @@ async fn a_body_that_is_too_long_is_refused_whatever_it_says() {
     let succeeded = answers.into_iter().filter(|answer| answer.as_ref().unwrap().success);
     assert_eq!(succeeded.count(), 1);
     assert_eq!(served.sim.slot_share(SI, share(3)).unwrap(), data);
+}
+
+#[tokio::test]
+async fn a_large_change_does_not_wait_for_room_for_ever() {
+    let silence_timeout = Duration::from_millis(200);
+    let limits =
+        ServerLimits { slot_bodies_max: 2 << 20, silence_timeout, ..ServerLimits::default() };
+    let served = Served::start_with(limits).await;
+    served.sim.set_fault(Operation::WriteSlot, Fault::Hang);
+    let (client, sim) = (served.client(), served.sim.clone());
+    let data = Bytes::from(vec![7; (2 << 20) - 1000]);
+    let first = creation(data.clone());
+    let first = tokio::spawn(async move { client.write_slot(first).await });
+    while sim.call_count(Operation::WriteSlot) == 0 {
+        tokio::task::yield_now().await;
+    }
+    let answer = served.client().write_slot(creation(data)).await;
+    assert!(matches!(answer, Err(StorageError::Unreachable(_))), "{answer:?}");
+    sim.heal_all();
+    assert!(first.await.unwrap().unwrap().success);
 }
 
 #[tokio::test]

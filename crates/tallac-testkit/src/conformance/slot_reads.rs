@@ -19,7 +19,9 @@ super::case_table! {
     Tahoe as_many_reads_as_there_may_be,
     Tahoe too_many_reads_in_a_change_are_refused,
     Tahoe too_many_reads_are_refused,
+    // Tahoe-LAFS answers at any length.
     Full more_than_fits_an_answer_is_refused,
+    // Tahoe-LAFS lists what there is as of either kind, and says 500 when it is read.
     Full a_slot_is_no_immutable_file,
     Full an_immutable_file_is_no_slot,
 }

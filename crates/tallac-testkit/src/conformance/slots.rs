@@ -11,6 +11,7 @@ use super::subject::{Subject, assert_refused, expected_pieces, numbers, pieces_o
 super::case_table! {
     Tahoe a_slot_is_made_by_writing,
     Tahoe a_write_of_nothing_makes_an_empty_share,
+    // Tahoe-LAFS makes an empty share.
     Full a_share_without_writes_is_not_made,
     Tahoe a_test_for_absence_fails_where_a_share_is,
     Tahoe tests_compare_what_is_there,
@@ -34,6 +35,7 @@ super::case_table! {
     Tahoe a_large_slot_comes_back_as_it_went,
     Tahoe as_many_tests_as_there_may_be,
     Tahoe too_many_tests_are_refused,
+    // Tahoe-LAFS says 500, after it has changed the shares before that one.
     Full a_share_too_large_for_any_disk_is_refused,
 }
 

@@ -83,10 +83,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn requests_come_back(set: BTreeSet<u8>, reads in prop::collection::vec(any::<[u64; 2]>(), 0..=30)) {
+        fn requests_come_back(
+            set: BTreeSet<u8>,
+            reads in prop::collection::vec(any::<[u64; 2]>(), 0..=30),
+        ) {
+            let reads = reads.into_iter().map(|[offset, size]| ReadVector { offset, size });
             let request = Request {
                 share_numbers: set.into_iter().map(ShareNumber::new).collect(),
-                reads: reads.into_iter().map(|[offset, size]| ReadVector { offset, size }).collect(),
+                reads: reads.collect(),
             };
             let message = request.encode();
             prop_assert!(message.len() <= REQUEST_LEN_MAX);
