@@ -21,7 +21,7 @@ super::case_table! {
     Tahoe too_many_reads_are_refused,
     // Tahoe-LAFS answers at any length.
     Full more_than_fits_an_answer_is_refused,
-    // Tahoe-LAFS lists what there is as of either kind, and says 500 when it is read.
+    // Tahoe-LAFS does not look of which kind a share is: it lists it as either, or says 500.
     Full a_slot_is_no_immutable_file,
     Full an_immutable_file_is_no_slot,
 }
