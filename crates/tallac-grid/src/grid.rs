@@ -6,6 +6,7 @@ use tallac_core::immutable::{Encoding, EncodingError, SEGMENT_SIZE_DEFAULT};
 use tallac_core::secrets::{ConvergenceSecret, LeaseSecret};
 
 use crate::download::Downloader;
+use crate::mutable::{MutableFiles, MutableStore};
 use crate::servers::ServerList;
 use crate::upload::Uploader;
 
@@ -51,13 +52,14 @@ pub struct Grid(Arc<Inner>);
 struct Inner {
     config: GridConfig,
     servers: ServerList,
+    mutable: MutableStore,
 }
 
 impl Grid {
     /// The grid of these servers. [`ServerList::monitor`] has to run for them to become usable.
     #[must_use]
     pub fn new(config: GridConfig, servers: ServerList) -> Self {
-        Self(Arc::new(Inner { config, servers }))
+        Self(Arc::new(Inner { config, servers, mutable: MutableStore::default() }))
     }
 
     /// How this client uses the grid.
@@ -82,5 +84,15 @@ impl Grid {
     #[must_use]
     pub fn downloader(&self) -> Downloader {
         Downloader::new(self.clone())
+    }
+
+    /// Makes, reads and changes mutable files.
+    #[must_use]
+    pub fn mutable_files(&self) -> MutableFiles {
+        MutableFiles::new(self.clone())
+    }
+
+    pub(crate) fn mutable_store(&self) -> &MutableStore {
+        &self.0.mutable
     }
 }

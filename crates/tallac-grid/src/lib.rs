@@ -5,6 +5,7 @@
 
 pub mod download;
 pub mod grid;
+pub mod mutable;
 mod patience;
 pub mod servers;
 pub mod source;

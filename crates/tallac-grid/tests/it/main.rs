@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+mod collisions;
 mod download;
 mod hostile;
+mod mutable;
 mod sources;
 mod support;
 mod upload;
