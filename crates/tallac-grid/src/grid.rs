@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tallac_core::immutable::{Encoding, EncodingError, SEGMENT_SIZE_DEFAULT};
 use tallac_core::secrets::{ConvergenceSecret, LeaseSecret};
 
+use crate::directory::{Directories, DirectoryCache};
 use crate::download::Downloader;
 use crate::mutable::{MutableFiles, MutableStore};
 use crate::servers::ServerList;
@@ -53,13 +54,15 @@ struct Inner {
     config: GridConfig,
     servers: ServerList,
     mutable: MutableStore,
+    directories: DirectoryCache,
 }
 
 impl Grid {
     /// The grid of these servers. [`ServerList::monitor`] has to run for them to become usable.
     #[must_use]
     pub fn new(config: GridConfig, servers: ServerList) -> Self {
-        Self(Arc::new(Inner { config, servers, mutable: MutableStore::default() }))
+        let (mutable, directories) = (MutableStore::default(), DirectoryCache::default());
+        Self(Arc::new(Inner { config, servers, mutable, directories }))
     }
 
     /// How this client uses the grid.
@@ -94,5 +97,16 @@ impl Grid {
 
     pub(crate) fn mutable_store(&self) -> &MutableStore {
         &self.0.mutable
+    }
+
+    /// Reads and changes directories.
+    #[must_use]
+    pub fn directories(&self) -> Directories {
+        Directories::new(self.clone())
+    }
+
+    /// Directories that were read lately.
+    pub(crate) fn directory_cache(&self) -> &DirectoryCache {
+        &self.0.directories
     }
 }

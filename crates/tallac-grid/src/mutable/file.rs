@@ -19,7 +19,7 @@ use crate::grid::Grid;
 use crate::patience::{Patience, gather};
 
 /// Contents up to this size are remembered, in bytes.
-pub(super) const CACHED_MAX: usize = 256 << 10;
+pub(super) const CACHED_MAX: usize = 1 << 20;
 
 /// How long the slowest of the servers that are asked for news is waited for.
 const PROBE_PATIENCE: Patience =

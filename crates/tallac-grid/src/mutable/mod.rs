@@ -32,7 +32,7 @@ use keys::KeyPool;
 pub const MUTABLE_SIZE_MAX: u64 = 1 << 30;
 
 /// Files of which something is remembered, at most.
-const REMEMBERED_MAX: usize = 64;
+const REMEMBERED_MAX: usize = 48;
 
 /// What a grid keeps of its mutable files: keys made ahead, and one state for each file in use, so
 /// that operations on it queue.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 mod collisions;
+mod directory;
 mod download;
 mod hostile;
 mod mutable;
