@@ -119,7 +119,7 @@ async fn containers_are_what_tahoe_makes_of_them() {
         let config = Config { clock, node, ..Config::new(dir.path()) };
         let server = DiskServer::open(config).unwrap();
         for (at, step) in list(&story["steps"]).iter().enumerate() {
-            println!("version {}, step {at}", story["version"]);
+            eprintln!("version {}, step {at}", story["version"]);
             now.store(number(&step["now"]), Ordering::Relaxed);
             follow(&server, dir.path(), step).await;
         }
