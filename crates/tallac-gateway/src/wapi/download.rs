@@ -13,11 +13,12 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tallac_grid::upload::ImmutableCap;
 
 use super::State;
+use super::args::Args;
 use super::body::Body;
 use super::content_type::guess;
 use super::error::WebError;
 use super::json;
-use super::query::{Query, quotable};
+use super::query::quotable;
 use super::range::Selection;
 use super::reply::{Reply, TEXT};
 
@@ -34,7 +35,7 @@ pub(super) struct Get<'a> {
     /// Whether only the headers are wanted.
     pub(super) is_head: bool,
     /// The arguments.
-    pub(super) query: &'a Query,
+    pub(super) args: &'a Args,
     /// The headers of the request.
     pub(super) headers: &'a HeaderMap,
 }
@@ -42,7 +43,7 @@ pub(super) struct Get<'a> {
 impl Get<'_> {
     /// Content, or whatever else `t=` asks for.
     pub(super) async fn answer(&self, state: &State) -> Result<Reply, WebError> {
-        let operation = self.query.operation();
+        let operation = self.args.operation();
         if self.is_head && !operation.is_empty() {
             return Err(bad_operation("HEAD file", operation));
         }
@@ -87,9 +88,9 @@ impl Get<'_> {
             Selection::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
             Selection::BeyondEnd => return Err(WebError::BeyondEnd { size }),
         };
-        let name = self.query.value("filename").or(self.name).unwrap_or(UNNAMED);
+        let name = self.args.value("filename").or(self.name).unwrap_or(UNNAMED);
         let guess = guess(name);
-        let is_saved = self.query.is_on("save")?;
+        let is_saved = self.args.is_on("save")?;
         let body = self.body(state, range.clone()).await?;
         let mut reply =
             Reply::announcing(range.end - range.start, status, guess.content_type, body)

@@ -41,6 +41,18 @@ pub(super) enum WebError {
     /// Bytes that are no text.
     #[error("The {0} of this URL is not UTF-8.")]
     NotUtf8(&'static str),
+    /// A field of a form, or a body, that is no text.
+    #[error("A field or body that has to be text is not UTF-8.")]
+    NotUtf8Field,
+    /// Something that the operation cannot do without.
+    #[error("This operation needs {0}=.")]
+    MissingArgument(&'static str),
+    /// `replace=` is none of its values.
+    #[error("invalid replace= argument: it takes true, false or only-files")]
+    BadReplace,
+    /// `offset=` is no number, or negative.
+    #[error("Invalid offset: offset= takes a number of bytes from 0 on.")]
+    BadOffset,
     /// An operation that nobody knows.
     #[error("{context}: bad t={operation}")]
     BadOperation {
@@ -103,6 +115,10 @@ impl WebError {
             | Self::NoChildren(_)
             | Self::EmptyComponent
             | Self::NotUtf8(_)
+            | Self::NotUtf8Field
+            | Self::MissingArgument(_)
+            | Self::BadReplace
+            | Self::BadOffset
             | Self::BadOperation { .. }
             | Self::BadRootOperation
             | Self::NoCapGiven
@@ -122,7 +138,8 @@ impl WebError {
 
 fn of_spool(error: &SpoolError) -> StatusCode {
     match error {
-        SpoolError::Truncated => StatusCode::BAD_REQUEST,
+        SpoolError::Truncated | SpoolError::BadForm(_) => StatusCode::BAD_REQUEST,
+        SpoolError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         SpoolError::Silent { .. } => StatusCode::REQUEST_TIMEOUT,
         SpoolError::TempFile(error) => match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StatusCode::INSUFFICIENT_STORAGE,

@@ -5,21 +5,30 @@
 //! where what went wrong becomes a status; `serve` keeps the connections. Directories and mutable
 //! files are not here yet: they are answered with 501.
 
+#![expect(dead_code, reason = "directories and mutable files will use it")]
+
 mod access_log;
+mod args;
+mod asked;
 mod body;
 mod config;
 mod content_type;
+mod dispatch;
 mod download;
 mod error;
-mod files;
+mod form;
+mod html;
 mod json;
+mod multipart;
 mod query;
 mod range;
 mod reply;
+mod request_body;
 mod route;
 mod serve;
 mod spool;
 mod stall;
+mod unlinked;
 mod upload;
 mod welcome;
 
@@ -60,7 +69,8 @@ impl WebApi {
 pub(crate) fn parse_as_everything(text: &str) {
     let _ = route::Route::parse(text);
     if let Ok(query) = query::Query::parse(Some(text)) {
-        let _ = (query.operation(), query.is_on("save"));
+        let args = args::Args::new(query, query::Query::default());
+        let _ = (args.operation(), args.is_on("save"), args.replace(), args.offset());
     }
     for size in [0, 1000, u64::MAX] {
         if let range::Selection::Part(part) = range::Selection::parse(text, size) {

@@ -71,7 +71,7 @@ async fn requests_that_make_no_sense() {
         (("POST", "/uri?t=zzz"), (400, "/uri accepts only PUT, PUT?t=mkdir")),
         (("PUT", "/uri?t=mkdir"), (501, "making directories")),
         (("POST", "/uri?t=mkdir"), (501, "making directories")),
-        (("POST", "/uri"), (501, "uploads from forms")),
+        (("POST", "/uri"), (400, "needs file=")),
         (("PUT", "/uri?mutable=true"), (501, "making mutable files")),
         (("PUT", "/uri?format=MDMF"), (501, "making mutable files")),
         (("PUT", "/uri?format=zzz"), (400, "Unknown format: zzz, I know CHK, SDMF, MDMF")),

@@ -1,52 +1,36 @@
 //! Which answer a request gets: by method, by what its URL names, and by the kind of cap.
 
-use bytes::Bytes;
+use std::sync::Arc;
+
 use http::Method;
 use http::request::Parts;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tallac_core::cap::{Cap, CapKind, FileCap};
 use tallac_grid::upload::ImmutableCap;
 
+use super::asked::Asked;
 use super::download::Get;
 use super::error::WebError;
-use super::query::{self, Query, quotable};
-use super::reply::{Reply, TEXT};
-use super::route::{RootName, Route};
-use super::{State, json, upload, welcome};
-
-/// What may stand in a path as it is.
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-
-/// The type of the welcome page.
-const HTML: &str = "text/html; charset=utf-8";
-
-/// The type of what programs are told of the node.
-const JSON: &str = "application/json; charset=utf-8";
-
-/// The head of a request, and what all requests share.
-struct Asked<'a> {
-    state: &'a State,
-    head: &'a Parts,
-    query: Query,
-}
+use super::query::quotable;
+use super::reply::{HTML, JSON, Reply, TEXT};
+use super::request_body::RequestBody;
+use super::route::Route;
+use super::{State, json, unlinked, welcome};
 
 /// Answers one request. The body is read only where it is needed.
-pub(super) async fn answer<B>(state: &State, head: &Parts, body: &mut B) -> Result<Reply, WebError>
-where
-    B: http_body::Body<Data = Bytes> + Unpin,
-{
+pub(super) async fn answer(
+    state: &Arc<State>,
+    head: &Parts,
+    body: RequestBody,
+) -> Result<Reply, WebError> {
     let known = [Method::GET, Method::HEAD, Method::PUT, Method::POST, Method::DELETE];
     if !known.contains(&head.method) {
         return Err(WebError::UnknownMethod);
     }
     let route = Route::parse(head.uri.path())?;
-    let asked = Asked { state, head, query: Query::parse(head.uri.query())? };
+    let mut asked = Asked::new(state, head, body).await?;
     match route {
         Route::Welcome => asked.welcome(),
-        Route::Root(_) if head.method == Method::PUT => {
-            upload::put(state, &asked.query, body).await
-        }
-        Route::Root(root) => asked.root(root),
+        Route::Root(root) => unlinked::answer(&mut asked, root).await,
         Route::Node { cap, children } => asked.node(&cap, children).await,
         Route::Named { cap, name } => asked.named(&cap, name.as_deref()).await,
     }
@@ -56,7 +40,7 @@ impl Asked<'_> {
     /// `/`
     fn welcome(&self) -> Result<Reply, WebError> {
         self.only_reads()?;
-        match self.query.operation() {
+        match self.args.operation() {
             "" => Ok(Reply::text(HTML, welcome::page(self.state))),
             "json" => {
                 let introducers = &self.state.config.introducers;
@@ -66,44 +50,13 @@ impl Asked<'_> {
         }
     }
 
-    /// `/uri`, but for `PUT`.
-    fn root(&self, root: RootName) -> Result<Reply, WebError> {
-        match self.head.method {
-            Method::GET | Method::HEAD => self.look_up(root),
-            Method::POST => Err(match self.query.operation() {
-                "" | "upload" => WebError::NotYet("uploads from forms; use PUT /uri."),
-                "mkdir" | "mkdir-with-children" | "mkdir-immutable" => {
-                    WebError::NotYet("making directories.")
-                }
-                _ => WebError::BadRootOperation,
-            }),
-            _ => Err(WebError::MethodNotAllowed("GET, HEAD, PUT, POST")),
-        }
-    }
-
-    /// `GET /uri?uri=CAP`: sends the client to the page of the cap, with all other arguments.
-    fn look_up(&self, root: RootName) -> Result<Reply, WebError> {
-        let cap = self.query.value("uri").ok_or(WebError::NoCapGiven)?.trim();
-        Cap::parse(cap).into_known().map_err(WebError::BadCap)?;
-        let mut location = format!("{}/{}", root.path(), utf8_percent_encode(cap, UNRESERVED));
-        let others = query::split(self.head.uri.query().unwrap_or_default())
-            .filter(|(name, _)| query::decode(name).is_ok_and(|name| name != "uri"));
-        for (at, (name, value)) in others.enumerate() {
-            location.push(if at == 0 { '?' } else { '&' });
-            location += name;
-            location.push('=');
-            location += value;
-        }
-        Reply::found(&location)
-    }
-
     /// `/uri/CAP/…`
     async fn node(&self, text: &str, children: Vec<String>) -> Result<Reply, WebError> {
         let cap = Cap::parse(text);
         if let Cap::Unknown(cap) = &cap
             && cap.error().is_none()
             && self.head.method == Method::GET
-            && self.query.operation() == "json"
+            && self.args.operation() == "json"
             && children.is_empty()
         {
             return Ok(Reply::text(TEXT, json::unknown(cap)?));
@@ -112,7 +65,7 @@ impl Asked<'_> {
         if let Some(child) = children.into_iter().next() {
             return Err(WebError::NoChildren(child));
         }
-        match (&self.head.method, self.query.operation()) {
+        match (&self.head.method, self.args.operation()) {
             (&Method::GET | &Method::HEAD, _) => self.get(&cap, None).await,
             (&Method::POST, "check") => Err(WebError::NotYet("checking files (t=check).")),
             (&Method::POST, operation) if operation != "upload" => {
@@ -129,16 +82,9 @@ impl Asked<'_> {
     }
 
     async fn get(&self, cap: &ImmutableCap, name: Option<&str>) -> Result<Reply, WebError> {
-        let Self { state, head, query } = self;
-        let is_head = head.method == Method::HEAD;
-        Get { cap, name, is_head, query, headers: &head.headers }.answer(state).await
-    }
-
-    fn only_reads(&self) -> Result<(), WebError> {
-        match self.head.method {
-            Method::GET | Method::HEAD => Ok(()),
-            _ => Err(WebError::MethodNotAllowed("GET, HEAD")),
-        }
+        let is_head = *self.method() == Method::HEAD;
+        let (args, headers) = (&self.args, self.headers());
+        Get { cap, name, is_head, args, headers }.answer(self.state).await
     }
 }
 
