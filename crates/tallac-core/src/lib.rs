@@ -7,6 +7,7 @@ pub mod announcement;
 pub mod base32;
 pub mod cap;
 pub mod crypto;
+pub mod dirnode;
 pub mod hash;
 pub mod ids;
 pub mod immutable;
