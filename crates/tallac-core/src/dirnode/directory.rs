@@ -84,7 +84,6 @@ impl Directory {
         for (name, child) in children {
             directory.put(name.clone(), child)?;
         }
-        directory.size = directory.pack().len();
         Ok(directory)
     }
 
@@ -135,13 +134,25 @@ impl Directory {
         out.into()
     }
 
+    /// The packed form if edits changed something, which is then no longer counted as changed.
+    #[must_use]
+    pub fn pack_changes(&mut self) -> Option<Bytes> {
+        if !self.changed {
+            return None;
+        }
+        let packed = self.pack();
+        self.size = packed.len();
+        self.changed = false;
+        Some(packed)
+    }
+
     /// How it is held.
     #[must_use]
     pub const fn access(&self) -> &DirectoryAccess {
         &self.access
     }
 
-    /// Bytes of its packed form when it was read.
+    /// Bytes of its packed form when it was read, or last packed after changes.
     #[must_use]
     pub const fn size(&self) -> u64 {
         self.size as u64
