@@ -11,6 +11,7 @@ const PRINTED: &[(&str, &str)] = &[
     ("make_ini.py", "ini.json"),
     ("make_node_files.py", "node_files.json"),
     ("make_mutable_files.py", "mutable_files.json"),
+    ("make_directories.py", "directories.json"),
 ];
 
 /// A script that writes files beside itself.

@@ -7,6 +7,7 @@ use tallac_core::secrets::{ConvergenceSecret, LeaseSecret};
 
 use crate::directory::{Directories, DirectoryCache};
 use crate::download::Downloader;
+use crate::mutable::{MutableFiles, MutableStore};
 use crate::servers::ServerList;
 use crate::upload::Uploader;
 
@@ -52,6 +53,7 @@ pub struct Grid(Arc<Inner>);
 struct Inner {
     config: GridConfig,
     servers: ServerList,
+    mutable: MutableStore,
     directories: DirectoryCache,
 }
 
@@ -59,8 +61,8 @@ impl Grid {
     /// The grid of these servers. [`ServerList::monitor`] has to run for them to become usable.
     #[must_use]
     pub fn new(config: GridConfig, servers: ServerList) -> Self {
-        let directories = DirectoryCache::default();
-        Self(Arc::new(Inner { config, servers, directories }))
+        let (mutable, directories) = (MutableStore::default(), DirectoryCache::default());
+        Self(Arc::new(Inner { config, servers, mutable, directories }))
     }
 
     /// How this client uses the grid.
@@ -85,6 +87,16 @@ impl Grid {
     #[must_use]
     pub fn downloader(&self) -> Downloader {
         Downloader::new(self.clone())
+    }
+
+    /// Makes, reads and changes mutable files.
+    #[must_use]
+    pub fn mutable_files(&self) -> MutableFiles {
+        MutableFiles::new(self.clone())
+    }
+
+    pub(crate) fn mutable_store(&self) -> &MutableStore {
+        &self.0.mutable
     }
 
     /// Reads and changes directories.

@@ -6,6 +6,7 @@
 pub mod directory;
 pub mod download;
 pub mod grid;
+pub mod mutable;
 mod patience;
 pub mod servers;
 pub mod source;

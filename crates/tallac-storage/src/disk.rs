@@ -3,8 +3,11 @@
 //! Every path below the storage directory is made of the 26 characters of a storage index and of a
 //! share number, so that no peer can name any other file.
 
+mod change;
 mod incoming_file;
 mod share_file;
+mod slot_file;
+mod slots;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -17,8 +20,10 @@ use tallac_core::ids::{ShareNumber, StorageIndex};
 
 use crate::config::OpenError;
 
+pub(crate) use change::{Change, ShareOp};
 pub(crate) use incoming_file::IncomingFile;
 pub use share_file::{Leases, ShareFile, ShareFileError};
+pub use slot_file::SlotFile;
 
 /// Crawler states that only Tahoe-LAFS before 1.16 could read.
 const OLD_CRAWLER_STATES: [&str; 3] =

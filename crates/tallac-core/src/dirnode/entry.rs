@@ -17,7 +17,7 @@ const SALT: usize = 16;
 const MAC: usize = 32;
 
 /// An entry in its packed form, without the netstring around it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Entry(Bytes);
 
 /// The fields of an entry.

@@ -14,6 +14,8 @@ mod name;
 mod node;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 
 pub use directory::{Directory, DirectoryAccess};
 pub use edit::{ChildType, Link, Overwrite, Removal};

@@ -247,16 +247,17 @@ impl UnknownNode {
         let (write, read) = match (write, read) {
             // With such a prefix it grants no more than a read cap does.
             (Some(cap), None) if is_alleged_harmless(cap, immutable) => (None, Some(cap)),
-            (Some(_), None) => return Err(CapError::UnknownWriteCap { immutable }),
+            (Some(cap), None) => {
+                let why = error_of(cap, context);
+                return Err(why.unwrap_or(CapError::UnknownWriteCap { immutable }));
+            }
             (Some(_), Some(read)) if immutable || read.starts_with(IMMUTABLE_PREFIX) => {
                 return Err(CapError::MustBeDeepImmutable { what: Offender::UnknownWriteCap });
             }
             caps => caps,
         };
-        if let Some(Cap::Unknown(cap)) = read.map(|read| Cap::parse_in(read, context))
-            && let Some(error) = cap.error()
-        {
-            return Err(error.clone());
+        if let Some(error) = read.and_then(|read| error_of(read, context)) {
+            return Err(error);
         }
         let read = read.map(|text| match bare(text) {
             bare if immutable => format!("{IMMUTABLE_PREFIX}{bare}"),
@@ -276,6 +277,14 @@ impl UnknownNode {
     #[must_use]
     pub fn read(&self) -> Option<&str> {
         self.read.as_deref()
+    }
+}
+
+/// What is wrong with a text that would be a cap of ours.
+fn error_of(text: &str, context: Context) -> Option<CapError> {
+    match Cap::parse_in(text, context) {
+        Cap::Unknown(cap) => cap.error().cloned(),
+        _ => None,
     }
 }
 

@@ -56,6 +56,8 @@ pub struct PatchedVersion {
     pub header: Header,
     /// What to write to each share, in order of their numbers.
     pub shares: Vec<SharePatch>,
+    /// The block hashes of every share afterwards.
+    pub leaves: Vec<Vec<Hash>>,
 }
 
 impl Patch {
@@ -145,16 +147,18 @@ impl Patch {
         let coded = code(&self.new, self.segments.clone(), plaintext, publication);
         let count = usize::try_from(self.new.segment_count()).expect("the trees are in memory");
         let first = usize::try_from(self.segments.start).expect("the trees are in memory");
-        let trees: Vec<MerkleTree> = leaves
+        let leaves: Vec<Vec<Hash>> = leaves
             .iter()
             .zip(&coded.leaves)
             .map(|(old, fresh)| {
                 let mut leaves = old.clone();
                 leaves.resize(count, [0; 32]);
                 leaves[first..first + fresh.len()].copy_from_slice(fresh);
-                MerkleTree::from_leaves(&leaves)
+                leaves
             })
             .collect();
+        let trees: Vec<MerkleTree> =
+            leaves.iter().map(|leaves| MerkleTree::from_leaves(leaves)).collect();
         let sealed = Sealed::new(self.new, publication, &trees);
         let offsets = &sealed.header.offsets;
         let data_at = offsets.data.start + self.new.data_range(&self.segments).start;
@@ -171,6 +175,6 @@ impl Patch {
             length: offsets.end(),
         });
         let shares = shares.collect();
-        PatchedVersion { header: sealed.header, shares }
+        PatchedVersion { header: sealed.header, shares, leaves }
     }
 }

@@ -134,3 +134,24 @@ fn half_decade(n: u32) -> u64 {
     let square = 10_u128.checked_pow(n).unwrap_or(u128::MAX);
     u64::try_from(square.isqrt()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VECTORS: &str = include_str!("../../../../vectors/directories.json");
+
+    #[test]
+    fn buckets_are_tahoes() {
+        let all: Vec<Value> = serde_json::from_str(VECTORS).unwrap();
+        let case = all.iter().find(|case| case["sort"] == "buckets").unwrap();
+        let buckets = case["buckets"].as_array().unwrap();
+        assert!(buckets.len() > 20);
+        for expected in buckets {
+            let (min, max) = (expected[0].as_u64().unwrap(), expected[1].as_u64().unwrap());
+            assert_eq!(bucket(min), (min, max));
+            assert_eq!(bucket(max), (min, max));
+        }
+        assert_eq!(bucket(u64::MAX).1, u64::MAX);
+    }
+}

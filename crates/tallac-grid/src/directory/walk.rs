@@ -5,6 +5,9 @@
 //! memory are a short hash of every object that was met, the directories that are still to come in
 //! those on the way to the present one, and what was read ahead.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashSet, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;

@@ -7,6 +7,7 @@ mod containers;
 mod crash;
 mod limits;
 mod neglect;
+mod slots;
 
 use tallac_testkit::conformance::{self, Profile};
 

@@ -68,6 +68,7 @@ async fn start_storage(
     let mut disk = DiskConfig::new(&storage.dir);
     disk.reserved_space = storage.reserved_space;
     disk.readonly = storage.readonly;
+    disk.node = identity.certificate.tub_id();
     let server = tokio::task::spawn_blocking(move || DiskServer::open(disk)).await??;
     let listeners = tub_listeners(config)?;
     PermutationSeed::load_or_create(&config.directory, identity, &storage.dir)?;
