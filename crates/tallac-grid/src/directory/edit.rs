@@ -13,7 +13,7 @@ use tallac_core::dirnode::{
     Removal,
 };
 
-use super::{Directories, DirectoryIoError, file};
+use super::{Directories, DirectoryIoError};
 use crate::source::UploadSource;
 use crate::upload::{ImmutableCap, UploadOptions};
 
@@ -42,16 +42,13 @@ impl Directories {
         if !matches!(access, DirectoryAccess::Write(_)) {
             return Err(DirectoryError::NotWriteable.into());
         }
-        let mut done = None;
-        let version = file::modify(&self.grid, cap.file(), |table| {
+        let file = self.grid.mutable_files().open(cap.file())?;
+        let modified = file.modify(|_, table| {
             let mut directory = Directory::unpack(table, access.clone())?;
             let answer = edit(&mut directory)?;
-            let packed = directory.pack_changes();
-            done = Some((directory, answer));
-            Ok(packed)
-        })
-        .await?;
-        let (directory, answer) = done.expect("a change succeeds after its function did");
+            Ok((directory.pack_changes(), (directory, answer)))
+        });
+        let (version, (directory, answer)) = modified.await.map_err(DirectoryIoError::from)?;
         self.grid.directory_cache().insert(cap, Some(version), Arc::new(directory));
         Ok(answer)
     }
