@@ -1,6 +1,9 @@
 //! The arguments of a request, from its URL or else from its form (section 8.1).
 
+use data_encoding::BASE64URL as PRIVATE_KEY_TEXT;
 use tallac_core::cap::MutableFormat;
+use tallac_core::dirnode::Overwrite;
+use zeroize::Zeroizing;
 
 use super::error::WebError;
 use super::query::{Query, quotable};
@@ -10,17 +13,6 @@ use super::query::{Query, quotable};
 pub(super) struct Args {
     query: Query,
     fields: Query,
-}
-
-/// What becomes of a child whose name is to be given to another (`replace=`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Replace {
-    /// It is replaced.
-    Always,
-    /// It stays, and the request fails.
-    Never,
-    /// It is replaced if it is no directory.
-    OnlyFiles,
 }
 
 /// What kind of file or directory is to be made (`format=`).
@@ -59,13 +51,13 @@ impl Args {
     }
 
     /// `replace=`, which is `true` unless it is given.
-    pub(super) fn replace(&self) -> Result<Replace, WebError> {
-        let Some(value) = self.value("replace") else { return Ok(Replace::Always) };
+    pub(super) fn replace(&self) -> Result<Overwrite, WebError> {
+        let Some(value) = self.value("replace") else { return Ok(Overwrite::Yes) };
         if value.eq_ignore_ascii_case("only-files") {
-            return Ok(Replace::OnlyFiles);
+            return Ok(Overwrite::OnlyFiles);
         }
         let is_on = boolean("replace", value).map_err(|_| WebError::BadReplace)?;
-        Ok(if is_on { Replace::Always } else { Replace::Never })
+        Ok(if is_on { Overwrite::Yes } else { Overwrite::No })
     }
 
     /// `format=`, or what `mutable=` means; nothing if neither says anything.
@@ -86,6 +78,13 @@ impl Args {
     pub(super) fn offset(&self) -> Result<Option<u64>, WebError> {
         let Some(offset) = self.value("offset") else { return Ok(None) };
         offset.trim().parse().map(Some).map_err(|_| WebError::BadOffset)
+    }
+
+    /// `private-key=`: the PKCS#8 DER of the key of a mutable file that is to be made.
+    pub(super) fn private_key(&self) -> Result<Option<Zeroizing<Vec<u8>>>, WebError> {
+        let Some(text) = self.value("private-key") else { return Ok(None) };
+        let der = PRIVATE_KEY_TEXT.decode(text.trim().as_bytes());
+        der.map(|der| Some(Zeroizing::new(der))).map_err(|_| WebError::BadKeyText)
     }
 
     /// `when_done=`: where the client wants to be sent.
@@ -141,10 +140,10 @@ mod tests {
     #[test]
     fn what_may_be_replaced() {
         let replace = |query| args(query, "").replace().ok();
-        assert_eq!(replace(""), Some(Replace::Always));
-        assert_eq!(replace("replace=T"), Some(Replace::Always));
-        assert_eq!(replace("replace=off"), Some(Replace::Never));
-        assert_eq!(replace("replace=Only-Files"), Some(Replace::OnlyFiles));
+        assert_eq!(replace(""), Some(Overwrite::Yes));
+        assert_eq!(replace("replace=T"), Some(Overwrite::Yes));
+        assert_eq!(replace("replace=off"), Some(Overwrite::No));
+        assert_eq!(replace("replace=Only-Files"), Some(Overwrite::OnlyFiles));
         assert_eq!(replace("replace=perhaps"), None);
     }
 

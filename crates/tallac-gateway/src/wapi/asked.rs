@@ -11,9 +11,10 @@ use super::State;
 use super::args::Args;
 use super::error::WebError;
 use super::form::{Form, FormFile};
+use super::multipart;
 use super::query::Query;
 use super::request_body::RequestBody;
-use super::spool::{Plaintext, Spool};
+use super::spool::{Pieces, Plaintext, Spool};
 
 /// Bytes of a mutable file or of a directory's table, at most: they are held in memory.
 pub(super) const MUTABLE_LEN_MAX: u64 = 1 << 30;
@@ -40,6 +41,8 @@ pub(super) struct Asked<'a> {
     /// What was not read of it.
     body: RequestBody,
     file: Option<FormFile>,
+    /// The list of children in the body, once it was read.
+    children: Bytes,
 }
 
 impl<'a> Asked<'a> {
@@ -57,7 +60,8 @@ impl<'a> Asked<'a> {
             Some(content_type) => Form::receive(content_type, &mut body, &spool(state)).await?,
             None => Form::default(),
         };
-        Ok(Self { state, head, args: Args::new(query, form.fields), body, file: form.file })
+        let args = Args::new(query, form.fields);
+        Ok(Self { state, head, args, body, file: form.file, children: Bytes::new() })
     }
 
     /// Its method.
@@ -100,9 +104,13 @@ impl<'a> Asked<'a> {
         Ok(self.body.gather(MUTABLE_LEN_MAX).await?)
     }
 
-    /// The body as a list of children.
+    /// The body as a list of children. It can be asked for again.
     pub(super) async fn children(&mut self) -> Result<Bytes, WebError> {
-        Ok(self.body.gather(JSON_LEN_MAX).await?)
+        let read = self.body.gather(JSON_LEN_MAX).await?;
+        if !read.is_empty() {
+            self.children = read;
+        }
+        Ok(self.children.clone())
     }
 
     /// The body as a cap.
@@ -112,9 +120,14 @@ impl<'a> Asked<'a> {
         Ok(text.trim().to_owned())
     }
 
-    /// Whether there is nothing more in the body.
+    /// Whether the body was a form that may hold files.
+    pub(super) fn is_multipart(&self) -> bool {
+        let content_type = self.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        content_type.is_some_and(|content_type| multipart::boundary(content_type).is_some())
+    }
+
+    /// Whether there is nothing in the body that is not yet read.
     pub(super) async fn has_no_body(&mut self) -> Result<bool, WebError> {
-        use super::spool::Pieces as _;
         Ok(self.body.next().await?.is_none())
     }
 }

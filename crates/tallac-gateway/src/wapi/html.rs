@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+use tallac_core::cap::Cap;
+use tallac_core::dirnode::Node;
+
 use super::unlinked::quoted;
 
 /// How pages look.
@@ -32,6 +35,32 @@ pub(super) fn uploaded(cap: &str) -> String {
         escape(cap)
     );
     page + END
+}
+
+/// What is known of a file, a directory or something else, for people.
+pub(super) fn info(node: &Node, size: Option<u64>) -> String {
+    let kind = node.cap().and_then(Cap::kind).map_or_else(
+        || "something of a kind that is not known here".to_owned(),
+        |kind| kind.to_string(),
+    );
+    let mut page = begin("More Info - Tallac");
+    let _ = writeln!(page, "<h1>More Info</h1>\n<p>This is named by a {}.</p>", escape(&kind));
+    page += "<table>\n";
+    let storage_index = node.storage_index().map(|storage_index| storage_index.to_string());
+    let rows = [
+        ("Size", size.map(|size| format!("{size} bytes"))),
+        ("Storage index", storage_index),
+        ("Write cap", node.write_cap()),
+        ("Read cap", node.read_cap()),
+        ("Verify cap", node.to_verifier().map(|cap| cap.to_string())),
+    ];
+    for (name, value) in rows {
+        if let Some(value) = value {
+            let value = escape(&value);
+            let _ = writeln!(page, "<tr><th>{name}</th><td><code>{value}</code></td></tr>");
+        }
+    }
+    page + "</table>\n<p><a href=\"?t=json\">JSON</a></p>\n" + END
 }
 
 /// Names come from others: none of them becomes markup.

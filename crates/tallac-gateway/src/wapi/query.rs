@@ -1,4 +1,5 @@
-//! The arguments of a URL, `?name=value&name=value`, and of a form in the same syntax (section 8.1).
+//! The arguments of a URL, `?name=value&name=value`, and of a form in the same syntax (section
+//! 8.1).
 
 use std::borrow::Cow;
 

@@ -51,6 +51,13 @@ impl Reply {
             .header(CONTENT_LENGTH, len.into())
     }
 
+    /// Of a length that nobody knows yet.
+    pub(super) fn streamed(content_type: &'static str, body: Body) -> Self {
+        let mut reply = Self::empty(StatusCode::OK);
+        *reply.response.body_mut() = body;
+        reply.header(CONTENT_TYPE, HeaderValue::from_static(content_type))
+    }
+
     /// Without a body, and without a word about one.
     pub(super) fn empty(status: StatusCode) -> Self {
         let mut response = Response::new(Body::full(Bytes::new()));
@@ -70,6 +77,19 @@ impl Reply {
         let value = HeaderValue::from_str(location).map_err(|_| WebError::Defect)?;
         let body = Body::full("The capability has its own page.\n");
         Ok(Self::new(StatusCode::FOUND, TEXT_UTF8, body).header(LOCATION, value))
+    }
+
+    /// Made; look there.
+    pub(super) fn see_other(location: &str) -> Result<Self, WebError> {
+        let mut reply = Self::found(location)?;
+        *reply.response.status_mut() = StatusCode::SEE_OTHER;
+        Ok(reply)
+    }
+
+    /// With another status.
+    pub(super) fn status(mut self, status: StatusCode) -> Self {
+        *self.response.status_mut() = status;
+        self
     }
 
     /// Done; look where the client wanted to go on.

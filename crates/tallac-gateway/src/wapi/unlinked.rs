@@ -2,15 +2,15 @@
 
 use http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use tallac_core::cap::Cap;
+use tallac_core::cap::{Cap, DirectoryCap};
 
 use super::args::Format;
 use super::asked::Asked;
 use super::error::WebError;
+use super::make::{self, Fresh};
 use super::reply::{HTML, Reply, TEXT};
 use super::route::RootName;
-use super::spool::Plaintext;
-use super::{html, query, upload};
+use super::{html, query};
 
 /// What may stand in a path as it is.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -24,12 +24,26 @@ pub(super) async fn answer(asked: &mut Asked<'_>, root: RootName) -> Result<Repl
     match (asked.method().clone(), operation.as_str()) {
         (Method::GET | Method::HEAD, _) => look_up(asked, root),
         (Method::PUT, "") => {
+            asked.args.format()?;
             let content = asked.content().await?;
-            Ok(Reply::text(TEXT, create(asked, content).await?))
+            Ok(Reply::text(TEXT, make::file(asked, content).await?.to_string()))
         }
         (Method::POST, "" | "upload") => post(asked).await,
-        (Method::PUT | Method::POST, "mkdir" | "mkdir-with-children" | "mkdir-immutable") => {
-            Err(WebError::NotYet("making directories."))
+        (Method::PUT, "mkdir") => {
+            let made = make::directory(asked, Fresh::asked_for(asked)?).await?;
+            Ok(Reply::text(TEXT, made.to_string()))
+        }
+        (Method::POST, "mkdir") => {
+            if !asked.is_multipart() && !asked.has_no_body().await? {
+                return Err(WebError::ChildrenNotTaken);
+            }
+            let fresh = Fresh::asked_for(asked)?.with_key(asked)?;
+            made(asked, &make::directory(asked, fresh).await?)
+        }
+        (Method::POST, "mkdir-with-children" | "mkdir-immutable") => {
+            let is_immutable = operation == "mkdir-immutable";
+            let cap = make::directory_with_children(asked, is_immutable).await?;
+            made(asked, &cap)
         }
         (Method::PUT | Method::POST, _) => Err(WebError::BadRootOperation),
         _ => Err(WebError::MethodNotAllowed("GET, HEAD, PUT, POST")),
@@ -56,7 +70,7 @@ fn look_up(asked: &Asked<'_>, root: RootName) -> Result<Reply, WebError> {
 async fn post(asked: &mut Asked<'_>) -> Result<Reply, WebError> {
     let is_mutable = matches!(asked.args.format()?, Some(Format::Mutable(_)));
     let file = asked.form_file()?;
-    let cap = create(asked, file.content).await?;
+    let cap = make::file(asked, file.content).await?.to_string();
     match asked.args.when_done() {
         _ if is_mutable => Ok(Reply::text(TEXT, cap)),
         Some(when_done) => Reply::when_done(&when_done.replace(CAP_PLACE, &quoted(&cap))),
@@ -64,14 +78,13 @@ async fn post(asked: &mut Asked<'_>) -> Result<Reply, WebError> {
     }
 }
 
-/// A new file of the kind that is asked for. Returns its cap.
-async fn create(asked: &Asked<'_>, content: Plaintext) -> Result<String, WebError> {
-    match asked.args.format()? {
-        None | Some(Format::Chk) => Ok(upload::immutable(asked.state, content).await?.to_string()),
-        Some(Format::Mutable(_)) => {
-            Err(WebError::NotYet("making mutable files; leave out format= and mutable=."))
-        }
+/// Tells the cap of a new directory, or sends the client there.
+fn made(asked: &Asked<'_>, cap: &DirectoryCap) -> Result<Reply, WebError> {
+    let cap = cap.to_string();
+    if asked.args.is_redirected()? {
+        return Reply::see_other(&format!("/uri/{}", quoted(&cap)));
     }
+    Ok(Reply::text(TEXT, cap))
 }
 
 /// A cap as it stands in a path.
