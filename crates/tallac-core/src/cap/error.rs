@@ -41,7 +41,7 @@ pub enum CapError {
     /// those who may only read (section 1.5).
     #[error(
         "a capability of unknown kind was given as the child of {}, without a read capability \
-         beside it; give both, or put \"{}\" before a capability that is known to be harmless there",
+         beside it; give both, or put \"{}\" before one that is known to be harmless there",
         if *.immutable { "an immutable directory" } else { "a directory" },
         if *.immutable { "imm." } else { "ro." }
     )]

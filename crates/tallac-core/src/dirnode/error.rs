@@ -40,7 +40,10 @@ pub enum DirectoryError {
     #[error("a {0} does not read a directory")]
     NotReadable(CapKind),
     /// A child that may change, in a directory that must never change.
-    #[error("child {:?} can change, so it is not allowed in an immutable directory", .name.as_str())]
+    #[error(
+        "child {:?} can change, so it is not allowed in an immutable directory",
+        .name.as_str()
+    )]
     DeepImmutable {
         /// The name.
         name: ChildName,

@@ -9,12 +9,13 @@ use crate::netstring;
 
 const WRITE: &str = "URI:SSK:aaaqeayeaudaocajbifqydiob4:\
                      aaaqeayeaudaocajbifqydiob4ibceqtcqkrmfyydenbwha5dypq";
-const PACKED: &str = "3235303a323ac3a92c39303a5552493a53534b2d524f3a7a6c6e706e34326c75377865646f6e7578\
-35336b72343268736d3a6161617165617965617564616f63616a626966717964696f623469626365717463716b726d66797964\
-656e6277686135647970712c3133353a07d55b026a7de0331ddf2aec36d83946889924d448a9c53b1e481fb3f9d9a5679c1890\
-473205598f58c9b1b6ea910d2d2c177b007b2ec448a1ac00354df28081f94cb8fb35449663cc08fd0aaab177b56cc6cba717f0\
-1bbd06b422a8902a6a11327ced795bf4e2b397c441159012f0974306e1187b9db18c2be9d18c96d54c83496b3353beaf0a2c38\
-3a7b2278223a20317d2c2c";
+const PACKED: &str = "\
+    3235303a323ac3a92c39303a5552493a53534b2d524f3a7a6c6e706e34326c75377865646f6e757835336b72343268\
+    736d3a6161617165617965617564616f63616a626966717964696f623469626365717463716b726d66797964656e62\
+    77686135647970712c3133353a07d55b026a7de0331ddf2aec36d83946889924d448a9c53b1e481fb3f9d9a5679c18\
+    90473205598f58c9b1b6ea910d2d2c177b007b2ec448a1ac00354df28081f94cb8fb35449663cc08fd0aaab177b56c\
+    c6cba717f01bbd06b422a8902a6a11327ced795bf4e2b397c441159012f0974306e1187b9db18c2be9d18c96d54c83\
+    496b3353beaf0a2c383a7b2278223a20317d2c2c";
 
 #[test]
 fn the_entry_of_section_15_4() {
@@ -263,4 +264,20 @@ proptest! {
             let _ = directory.iter().count();
         }
     }
+}
+
+#[test]
+fn half_a_million_children_fit() {
+    let mut packed = Vec::new();
+    for i in 0..500_000 {
+        let entry = format!("6:{i:06},16:URI:LIT:nbswy3dp,0:,2:{{}},");
+        netstring::push(&mut packed, entry.as_bytes());
+    }
+    let packed = Bytes::from(packed);
+    let mut directory = Directory::unpack(&packed, write_access()).unwrap();
+    let name = "x".into();
+    directory.set(&name, node(WRITE, "").into(), Overwrite::No, 1.0).unwrap();
+    assert_eq!(directory.len(), 500_001);
+    directory.remove(&name, Removal::default()).unwrap();
+    assert_eq!(directory.pack(), packed);
 }

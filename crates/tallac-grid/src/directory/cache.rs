@@ -7,7 +7,7 @@ use tallac_core::cap::DirectoryCap;
 use tallac_core::dirnode::Directory;
 use tallac_core::hash::{sha256d, truncate};
 
-use super::file::Version;
+use crate::mutable::Version;
 
 /// Bytes that all kept directories may take, about.
 const SIZE_MAX: usize = 64 << 20;

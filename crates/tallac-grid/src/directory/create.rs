@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use tallac_core::cap::{DirectoryCap, FileCap, MutableFormat};
+use tallac_core::cap::{DirectoryCap, FileCap, MutableFormat, WriteKey};
 use tallac_core::dirnode::{Child, ChildName, Directory, DirectoryAccess};
 use tallac_core::mutable::MutableKeyPair;
 
-use super::{Directories, DirectoryIoError, file};
+use super::{Directories, DirectoryIoError};
 use crate::upload::{ImmutableCap, UploadOptions};
 
 /// How a new mutable directory is to be.
@@ -28,19 +28,12 @@ impl Directories {
     pub async fn create(&self, options: CreateOptions) -> Result<DirectoryCap, DirectoryIoError> {
         let CreateOptions { format, key, children } = options;
         let format = format.unwrap_or(MutableFormat::Sdmf);
-        let mut packed = Ok(());
-        let cap = file::create(&self.grid, format, key, |key| {
+        let pack = |key: &WriteKey| {
             let access = DirectoryAccess::Write(key.clone());
-            match Directory::with_children(access, &children) {
-                Ok(directory) => directory.pack(),
-                Err(error) => {
-                    packed = Err(error);
-                    bytes::Bytes::new()
-                }
-            }
-        });
-        let cap = cap.await?;
-        packed?;
+            let directory = Directory::with_children(access, &children);
+            directory.expect("a directory that is mutable may hold all there is").pack()
+        };
+        let cap = self.grid.mutable_files().create_with(format, key, pack).await?;
         Ok(DirectoryCap::new(FileCap::SskWrite(cap)))
     }
 

@@ -3,6 +3,7 @@
 use tallac_core::dirnode::{ChildName, DirectoryError};
 
 use crate::download::DownloadError;
+use crate::mutable::{ModifyError, MutableError};
 use crate::upload::UploadError;
 
 /// Why a directory could not be read, changed or made.
@@ -29,7 +30,16 @@ pub enum DirectoryIoError {
     /// An immutable directory, or a file that was to be added, could not be put on the grid.
     #[error(transparent)]
     Upload(#[from] UploadError),
-    /// Mutable directories are not there yet.
-    #[error("mutable directories are not there yet")]
-    Unsupported,
+    /// The file that keeps a mutable directory could not be read, changed or made.
+    #[error(transparent)]
+    Mutable(#[from] MutableError),
+}
+
+impl From<ModifyError<DirectoryError>> for DirectoryIoError {
+    fn from(error: ModifyError<DirectoryError>) -> Self {
+        match error {
+            ModifyError::Refused(error) => error.into(),
+            ModifyError::File(error) => error.into(),
+        }
+    }
 }

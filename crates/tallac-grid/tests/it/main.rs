@@ -4,6 +4,7 @@
 
 mod collisions;
 mod directory;
+mod directory_edits;
 mod download;
 mod hostile;
 mod mutable;

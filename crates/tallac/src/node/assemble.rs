@@ -189,7 +189,8 @@ fn start_web(tree: &mut Tree, config: &NodeConfig, at: &ListenAt, grid: &Grid) -
     let url = format!("http://127.0.0.1:{}/", listener.port()?);
     std::fs::create_dir_all(&config.tempdir)
         .with_context(|| format!("cannot make the tempdir {}", config.tempdir.display()))?;
-    let web = WebConfig::new(config.tempdir.clone(), config.nickname.clone());
+    let mut web = WebConfig::new(config.tempdir.clone(), config.nickname.clone());
+    web.mutable_format = config.client.mutable_format;
     let web = WebApi::new(grid.clone(), web);
     config.directory.save_node_url(&url)?;
     tree.start(Service::new("web API", OnFailure::Restart, move |stop| {
