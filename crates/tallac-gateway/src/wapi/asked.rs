@@ -79,11 +79,6 @@ impl<'a> Asked<'a> {
         [Method::GET, Method::HEAD].contains(self.method())
     }
 
-    /// Refuses whatever would change something.
-    pub(super) fn only_reads(&self) -> Result<(), WebError> {
-        if self.is_read() { Ok(()) } else { Err(WebError::MethodNotAllowed("GET, HEAD")) }
-    }
-
     /// The body as a new file.
     pub(super) async fn content(&mut self) -> Result<Plaintext, WebError> {
         Ok(spool(self.state).receive(&mut self.body).await?)

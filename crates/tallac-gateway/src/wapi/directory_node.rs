@@ -125,12 +125,16 @@ async fn make_child(
     let Some(name) = asked.args.filled("name") else { return Ok(cap.to_string()) };
     let spot = Spot { directory: cap.clone(), name: ChildName::new(name) };
     spot.check_writeable()?;
-    let (made, overwrite) = if operation == "mkdir" {
-        let overwrite = asked.args.replace()?;
-        (make::directory(asked, Fresh::asked_for(asked)?).await?, overwrite)
-    } else {
-        let is_immutable = operation == "mkdir-immutable";
-        (make::directory_with_children(asked, is_immutable).await?, Overwrite::No)
+    let (made, overwrite) = match operation {
+        "mkdir" => {
+            let overwrite = asked.args.replace()?;
+            (make::directory(asked, Fresh::asked_for(asked)?).await?, overwrite)
+        }
+        "mkdir-immutable" => (make::immutable_directory(asked).await?, Overwrite::No),
+        _ => {
+            let fresh = Fresh::asked_for(asked)?;
+            (make::directory_with_children(asked, fresh).await?, Overwrite::No)
+        }
     };
     let text = made.to_string();
     spot.put(asked, made.into(), overwrite).await?;
