@@ -1,5 +1,6 @@
 //! A request once its head is understood: what all answers are made from.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -30,7 +31,6 @@ const WITH_CHILDREN: [&str; 4] =
     ["mkdir-with-children", "mkdir-immutable", "set_children", "set-children"];
 
 /// A request.
-#[derive(Debug)]
 pub(super) struct Asked<'a> {
     /// What all requests share.
     pub(super) state: &'a Arc<State>,
@@ -43,6 +43,13 @@ pub(super) struct Asked<'a> {
     file: Option<FormFile>,
     /// The list of children in the body, once it was read.
     children: Bytes,
+}
+
+/// Its URL may be a secret.
+impl fmt::Debug for Asked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Asked({}, {:?})", self.head.method, self.args)
+    }
 }
 
 impl<'a> Asked<'a> {

@@ -34,7 +34,7 @@ pub(super) async fn answer(
         Route::Welcome => asked.welcome(),
         Route::Root(root) => unlinked::answer(&mut asked, root).await,
         Route::Node { cap, children } => asked.node(&cap, children).await,
-        Route::Operation(handle) => state.operations.answer(&asked, &handle),
+        Route::Operation(handle) => state.operations.answer(&asked, &handle).await,
         Route::Named { cap, name } => asked.named(&cap, name.as_deref()).await,
     }
 }

@@ -73,13 +73,13 @@ pub(super) async fn directory_with_children(
     asked: &mut Asked<'_>,
     fresh: Fresh,
 ) -> Result<DirectoryCap, WebError> {
-    let children = child_map::initial(&asked.children().await?)?;
+    let children = child_map::initial(asked.children().await?).await?;
     directory(asked, Fresh { children, ..fresh }).await
 }
 
 /// The same for a directory that never changes.
 pub(super) async fn immutable_directory(asked: &mut Asked<'_>) -> Result<DirectoryCap, WebError> {
-    let children = child_map::initial(&asked.children().await?)?;
+    let children = child_map::initial(asked.children().await?).await?;
     Ok(asked.state.grid.directories().create_immutable(&children).await?)
 }
 

@@ -37,6 +37,7 @@ mod stall;
 mod unlinked;
 mod walks;
 mod welcome;
+mod work;
 
 pub use config::{IntroducerStatus, Introducers, WebConfig, WebLimits};
 
@@ -80,7 +81,7 @@ pub(crate) fn parse_as_everything(text: &str) {
         let args = args::Args::new(query, query::Query::default());
         let _ = (args.operation(), args.is_on("save"), args.replace(), args.offset());
     }
-    let _ = (child_map::links(text.as_bytes()), multipart::boundary(text));
+    let _ = (child_map::parse(text.as_bytes()), multipart::boundary(text));
     for len in [1, 7, text.len()] {
         // All pieces are there, so it never waits.
         let _ = multipart::parse(text.as_bytes(), len).now_or_never();

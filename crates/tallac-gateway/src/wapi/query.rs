@@ -2,15 +2,22 @@
 //! 8.1).
 
 use std::borrow::Cow;
+use std::fmt;
 
 use percent_encoding::percent_decode_str;
 
 use super::error::WebError;
 
-/// The arguments of one request, decoded.
-#[derive(Debug, Default)]
+/// The arguments of one request, decoded. They may hold caps and keys.
+#[derive(Default)]
 pub(super) struct Query {
     pairs: Vec<(String, String)>,
+}
+
+impl fmt::Debug for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Query({} arguments)", self.pairs.len())
+    }
 }
 
 impl Query {

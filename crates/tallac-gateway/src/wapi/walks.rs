@@ -19,9 +19,13 @@ use super::json::{self, Members, number, text};
 use super::operations;
 use super::reply::{HTML, Reply, TEXT};
 use super::unlinked::quoted;
+use super::work;
 
 /// Lines that are sent in one piece, if they are there.
 const LINES_MAX: usize = 100;
+
+/// Bytes that are printed for an object of a manifest, about.
+const OBJECT_LEN: u64 = 500;
 
 /// A walk whose results are looked at later.
 #[derive(Debug)]
@@ -113,26 +117,29 @@ impl Walk {
     }
 
     /// How far it is, in the form that the client wants.
-    pub(super) fn page(&self, asked: &Asked<'_>) -> Result<Reply, WebError> {
+    pub(super) async fn page(self: Arc<Self>, asked: &Asked<'_>) -> Result<Reply, WebError> {
         let output = asked.args.filled("output").unwrap_or("html").to_ascii_lowercase();
+        let bytes = self.progress().objects.len() as u64 * OBJECT_LEN;
+        work::with_bytes(bytes, move || self.print(&output)).await
+    }
+
+    fn print(&self, output: &str) -> Result<Reply, WebError> {
         let progress = self.progress();
         if let Some(failure) = &progress.failure {
             return Err(WebError::Operation(Arc::clone(failure)));
         }
-        Ok(match (self.kind, output.as_str()) {
-            (Kind::DeepStats, _) => Reply::text(TEXT, json::indented(&progress.deep_stats())),
-            (Kind::DeepSize, "json") => Reply::text(TEXT, progress.size_json().to_string()),
-            (Kind::DeepSize, "html" | "text") => Reply::text(TEXT, progress.size_text()),
+        let (content_type, page) = match (self.kind, output) {
+            (Kind::DeepStats, _) => (TEXT, json::indented(&progress.deep_stats())),
+            (Kind::DeepSize, "json") => (TEXT, progress.size_json().to_string()),
+            (Kind::DeepSize, "html" | "text") => (TEXT, progress.size_text()),
             (Kind::Manifest, "json") => {
-                let manifest = progress.manifest_json(self.origin.as_deref());
-                Reply::text(TEXT, json::indented(&manifest))
+                (TEXT, json::indented(&progress.manifest_json(self.origin.as_deref())))
             }
-            (Kind::Manifest, "text") => Reply::text(TEXT, progress.manifest_text()),
-            (Kind::Manifest, "html") => {
-                Reply::text(HTML, progress.manifest_page(self.origin.as_deref()))
-            }
+            (Kind::Manifest, "text") => (TEXT, progress.manifest_text()),
+            (Kind::Manifest, "html") => (HTML, progress.manifest_page(self.origin.as_deref())),
             _ => return Err(WebError::UnknownOutput),
-        })
+        };
+        Ok(Reply::text(content_type, page))
     }
 }
 
@@ -298,4 +305,29 @@ fn repair_cap(node: &Node, verify_cap: String) -> String {
 fn last_line(found: &DeepStats) -> String {
     let line = Members::default().with("type", text("stats")).with("stats", stats(found).end());
     format!("{}\n", line.end())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn lines_are_made_no_faster_than_they_are_taken() {
+        let made = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&made);
+        let visits = stream::repeat_with(move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+            let cap = "URI:LIT:nbswy3dp".parse::<tallac_core::cap::LitCap>();
+            let node = FileCap::Lit(cap.unwrap()).into();
+            Ok(Visit { path: vec![ChildName::new("a\nb")], node, listing: None })
+        });
+        let mut lines = std::pin::pin!(lines(Box::pin(visits)));
+        for taken in 1..5 {
+            let piece = lines.next().await.unwrap();
+            assert_eq!(piece.iter().filter(|byte| **byte == b'\n').count(), LINES_MAX);
+            assert_eq!(made.load(Ordering::Relaxed), taken * LINES_MAX);
+        }
+    }
 }
