@@ -21,6 +21,8 @@ pub struct Config {
     /// The identity of this server, which mutable containers name as the one that took their
     /// secrets; nobody relies on it.
     pub node: TubId,
+    /// Bytes of the journal of mutable shares; it takes no room before the first change.
+    pub journal_len: u64,
     /// Where the time comes from.
     pub clock: Clock,
 }
@@ -35,6 +37,7 @@ impl Config {
             readonly: false,
             application_version: concat!("tallac/", env!("CARGO_PKG_VERSION")).to_owned(),
             node: TubId::new([0; TubId::LEN]),
+            journal_len: 4 << 20,
             clock: Clock::system(),
         }
     }

@@ -4,13 +4,16 @@
 //! in batches, one being written while the next is gathered.
 
 mod body;
+#[cfg(test)]
+mod crash_tests;
 mod locks;
 mod reading;
 mod slots;
 
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use tallac_core::ids::{ShareNumber, StorageIndex};
@@ -31,6 +34,9 @@ use crate::incoming::{Start, Upload, Uploads, storage_error};
 use crate::stats::Stats;
 use locks::SlotLocks;
 
+/// The journal of mutable shares is emptied once so much time passed without a change.
+const JOURNAL_IDLE_MAX: Duration = Duration::from_secs(3);
+
 /// Locks that keep two changes of one file's leases apart.
 const LEASE_LOCK_COUNT: usize = 16;
 
@@ -48,6 +54,16 @@ struct Shared {
     uploads: Uploads,
     lease_locks: [Mutex<()>; LEASE_LOCK_COUNT],
     slot_locks: SlotLocks,
+    /// Somebody waits for a while without changes, to empty the journal.
+    is_settling: AtomicBool,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Err(error) = self.disk.checkpoint(true) {
+            tracing::error!(%error, "changes of mutable shares stay in the journal");
+        }
+    }
 }
 
 impl DiskServer {
@@ -58,10 +74,17 @@ impl DiskServer {
     /// # Errors
     /// [`OpenError`], which says what to do.
     pub fn open(config: Config) -> Result<Self, OpenError> {
-        let disk = Disk::open(&config.dir, config.reserved_space, config.readonly)?;
+        let disk = Disk::open(&config)?;
         let (uploads, lease_locks) = (Uploads::default(), Default::default());
-        let slot_locks = SlotLocks::default();
-        Ok(Self { shared: Arc::new(Shared { config, disk, uploads, lease_locks, slot_locks }) })
+        let shared = Shared {
+            config,
+            disk,
+            uploads,
+            lease_locks,
+            slot_locks: SlotLocks::default(),
+            is_settling: AtomicBool::new(false),
+        };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// What a status page shows.
@@ -79,6 +102,46 @@ impl DiskServer {
     /// [`StorageError::Local`] when the machine is out of threads.
     pub async fn drop_idle_uploads(&self) -> Result<usize, StorageError> {
         self.blocking(|shared| Ok(shared.drop_idle_uploads())).await
+    }
+
+    /// Brings all changes of mutable shares home and removes their journal, so that any other
+    /// program may take the storage directory over. A server that is dropped does so as well; one
+    /// that is killed does not, and nothing is lost.
+    ///
+    /// # Errors
+    /// [`StorageError::Local`] when the disk fails.
+    pub async fn settle(&self) -> Result<(), StorageError> {
+        self.blocking(|shared| {
+            shared.disk.checkpoint(true).map_err(|error| storage_error("settle", &error))
+        })
+        .await
+    }
+
+    /// Empties the journal of mutable shares once no change came for a while.
+    fn settle_when_idle(&self) {
+        if self.shared.is_settling.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let weak = Arc::downgrade(&self.shared);
+        let count =
+            move |weak: &Weak<Shared>| weak.upgrade().map(|shared| shared.disk.change_count());
+        tokio::spawn(async move {
+            let mut before = count(&weak);
+            loop {
+                tokio::time::sleep(JOURNAL_IDLE_MAX).await;
+                let now = count(&weak);
+                if now == before {
+                    break;
+                }
+                before = now;
+            }
+            let Some(shared) = weak.upgrade() else { return };
+            shared.is_settling.store(false, Ordering::Release);
+            let settled = tokio::task::spawn_blocking(move || shared.disk.checkpoint(false)).await;
+            if let Ok(Err(error)) = settled {
+                tracing::error!(%error, "changes of mutable shares stay in the journal");
+            }
+        });
     }
 
     /// Runs `work` on a thread that may wait for the disk.
@@ -351,7 +414,14 @@ impl StorageServer for DiskServer {
         &self,
         request: SlotWriteRequest,
     ) -> BoxFuture<'_, Result<SlotWriteAnswer, StorageError>> {
-        Box::pin(self.blocking(move |shared| shared.write_slot(&request)))
+        Box::pin(async move {
+            let changes_nothing = request.changes.is_empty();
+            let answer = self.blocking(move |shared| shared.write_slot(&request)).await;
+            if !changes_nothing {
+                self.settle_when_idle();
+            }
+            answer
+        })
     }
 
     fn read_slot(
@@ -366,7 +436,14 @@ impl StorageServer for DiskServer {
         storage_index: StorageIndex,
         lease: LeaseSecrets,
     ) -> BoxFuture<'_, Result<(), StorageError>> {
-        Box::pin(self.blocking(move |shared| shared.add_lease(storage_index, &lease)))
+        Box::pin(async move {
+            let before = self.shared.disk.change_count();
+            self.blocking(move |shared| shared.add_lease(storage_index, &lease)).await?;
+            if self.shared.disk.change_count() != before {
+                self.settle_when_idle();
+            }
+            Ok(())
+        })
     }
 
     fn advise_corrupt(
@@ -392,6 +469,7 @@ fn share_error(error: ShareFileError) -> StorageError {
         }
         ShareFileError::Io(error) => storage_error("use", &error),
         ShareFileError::NoSpace => StorageError::NoSpace,
+        ShareFileError::HalfDone => StorageError::Local(error.to_string()),
         ShareFileError::LeaseCountFull => StorageError::BadRequest(error.to_string()),
         ShareFileError::Container(ContainerError::Mutable)
         | ShareFileError::Mutable(mutable::ContainerError::NotMutable) => StorageError::NotFound,

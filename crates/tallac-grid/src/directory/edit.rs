@@ -13,7 +13,7 @@ use tallac_core::dirnode::{
     Removal,
 };
 
-use super::{Directories, DirectoryIoError};
+use super::{CreateOptions, Directories, DirectoryIoError};
 use crate::source::UploadSource;
 use crate::upload::{ImmutableCap, UploadOptions};
 
@@ -186,6 +186,34 @@ impl Directories {
         .await
     }
 
+    /// The directory that is linked there; makes one and links it if there is nothing. If somebody
+    /// else does so at the same time, theirs is the one, so that what they put into it stays.
+    ///
+    /// # Errors
+    /// [`DirectoryError::ExistingChild`] if something else is there; [`DirectoryIoError`].
+    pub async fn ensure_directory(
+        &self,
+        place: Place<'_>,
+        options: CreateOptions,
+    ) -> Result<Node, DirectoryIoError> {
+        if let Some(node) = existing(&*self.read(place.directory).await?, place.name)? {
+            return Ok(node);
+        }
+        if !place.directory.is_writeable() {
+            return Err(DirectoryError::NotWriteable.into());
+        }
+        let made = Node::from(self.create(options).await?);
+        let now = now();
+        self.edit(place.directory, |directory| {
+            if let Some(node) = existing(directory, place.name)? {
+                return Ok(node);
+            }
+            let link = made.clone().into();
+            Ok(directory.set(place.name, link, Overwrite::No, now)?.node)
+        })
+        .await
+    }
+
     /// Uploads an immutable file and links it.
     ///
     /// # Errors
@@ -210,6 +238,16 @@ impl Directories {
     }
 }
 
+/// The directory of this name, if there is one.
+fn existing(directory: &Directory, name: &ChildName) -> Result<Option<Node>, DirectoryError> {
+    match directory.node(name) {
+        Some(node) if !node.is_directory() => {
+            Err(DirectoryError::ExistingChild { name: name.clone(), is_directory: false })
+        }
+        found => Ok(found),
+    }
+}
+
 /// Tells a child that an earlier attempt of the same edit put there from one that was there.
 #[derive(Default)]
 struct Ours {
@@ -225,7 +263,8 @@ impl Ours {
         overwrite: Overwrite,
     ) -> Overwrite {
         let is_again = std::mem::replace(&mut self.was_attempted, true);
-        let is_ours = is_again && directory.node(name).as_ref() == Some(node);
+        let is_same = |found: Node| found == *node || found == node.to_readonly();
+        let is_ours = is_again && directory.node(name).is_some_and(is_same);
         if is_ours { Overwrite::Yes } else { overwrite }
     }
 }

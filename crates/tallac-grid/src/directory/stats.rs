@@ -14,7 +14,7 @@ const API_VERSION: u64 = 1;
 /// Counts and sizes of all that can be reached from a directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeepStats {
-    /// Files of each kind that shares are kept of, and literal ones.
+    /// Immutable files that servers keep.
     pub immutable_files: u64,
     /// Mutable files; their sizes are not known.
     pub mutable_files: u64,

@@ -145,6 +145,32 @@ async fn children_move_within_and_between_directories() {
 }
 
 #[tokio::test]
+async fn of_directories_made_at_the_same_time_one_is_everybodys() {
+    let grid = TestGrid::new(4, (2, 3, 4)).await;
+    let cap = new(&grid, MutableFormat::Sdmf).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for i in 0..4 {
+        let (client, cap) = (client(&grid).await, cap.clone());
+        tasks.spawn(async move {
+            let directories = client.grid.directories();
+            let name = "inner".into();
+            let options = CreateOptions::default();
+            let inner = directories.ensure_directory(at(&cap, &name), options).await.unwrap();
+            put(&directories, inner.directory().unwrap(), &i.to_string()).await;
+        });
+    }
+    tasks.join_all().await;
+    let directories = grid.grid.directories();
+    let inner = directories.resolve(&cap.clone().into(), &["inner".into()]).await.unwrap().node;
+    let inner = inner.directory().unwrap();
+    assert_eq!(listed(&directories, inner).await, ["0", "1", "2", "3"]);
+    let file = "0".into();
+    let refused = directories.ensure_directory(at(inner, &file), CreateOptions::default()).await;
+    let existing = DirectoryError::ExistingChild { name: file.clone(), is_directory: false };
+    assert_eq!(refusal(refused), existing);
+}
+
+#[tokio::test]
 async fn files_are_uploaded_and_linked() {
     let grid = TestGrid::new(4, (2, 3, 4)).await;
     let directories = grid.grid.directories();

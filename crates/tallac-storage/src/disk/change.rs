@@ -8,6 +8,7 @@ use rustix::fs::{CWD, FallocateFlags, RenameFlags};
 use rustix::io::Errno;
 use tallac_core::ids::{ShareNumber, StorageIndex};
 
+use super::fault;
 use super::incoming_file::write_all_at;
 use crate::container::edit::Step;
 
@@ -26,6 +27,9 @@ pub(crate) enum ShareOp {
     Edit(Vec<Step>),
     /// It goes.
     Delete,
+    /// The container that was made under this number, beside its place, goes there: what a
+    /// creation is in the journal if it is too long to stand in it.
+    Place(u64),
 }
 
 /// What shall become of the shares of one slot: all of it or nothing.
@@ -43,6 +47,7 @@ pub(super) fn perform(file: &File, steps: &[Step]) -> io::Result<()> {
         match step {
             Step::Write { at, data } => {
                 if *at != end || at_once.len() >= SLICE_COUNT {
+                    fault::step()?;
                     write_all_at(file, &mut at_once, start)?;
                     at_once.clear();
                     start = *at;
@@ -54,10 +59,12 @@ pub(super) fn perform(file: &File, steps: &[Step]) -> io::Result<()> {
                 write_all_at(file, &mut at_once, start)?;
                 at_once.clear();
                 end = u64::MAX;
+                fault::step()?;
                 zero(file, *at, *len)?;
             }
         }
     }
+    fault::step()?;
     write_all_at(file, &mut at_once, start)
 }
 

@@ -26,6 +26,12 @@ pub enum ShareFileError {
     /// Its container is damaged, or holds no mutable share where one was looked for.
     #[error(transparent)]
     Mutable(#[from] mutable::ContainerError),
+    /// The files of mutable shares may be in a state between two others.
+    #[error(
+        "a change of mutable shares could not be finished: see to the server's disk, then start \
+         its node again"
+    )]
+    HalfDone,
     /// It became shorter while it was read.
     #[error("the file ends before its share does")]
     Cut,

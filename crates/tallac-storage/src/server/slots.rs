@@ -67,7 +67,7 @@ impl Shared {
         let read = read_all(&shares, &request.reads)?;
         if success {
             let change = self.plan(request, &shares)?;
-            self.perform(&lock, change, shares)?;
+            self.perform(&lock, change, &shares)?;
         }
         Ok(SlotWriteAnswer { success, read })
     }
@@ -163,7 +163,7 @@ impl Shared {
                 shares.insert(number, share);
             }
         }
-        self.perform(&lock, change, shares)
+        self.perform(&lock, change, &shares)
     }
 
     fn lease_request<'a>(&self, secrets: &'a LeaseSecrets) -> LeaseRequest<'a> {
@@ -171,7 +171,12 @@ impl Shared {
         LeaseRequest { secrets, node, now_s, available: self.disk.available() }
     }
 
-    fn perform(&self, lock: &SlotLock, change: Change, shares: Shares) -> Result<(), StorageError> {
+    fn perform(
+        &self,
+        lock: &SlotLock,
+        change: Change,
+        shares: &Shares,
+    ) -> Result<(), StorageError> {
         if change.shares.is_empty() {
             return Ok(());
         }

@@ -8,6 +8,7 @@ mod crash;
 mod limits;
 mod neglect;
 mod slots;
+mod tahoe_slots;
 
 use tallac_testkit::conformance::{self, Profile};
 

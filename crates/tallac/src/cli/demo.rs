@@ -12,6 +12,7 @@ use tallac_grid::source::FileSource;
 use tallac_grid::upload::{FileKey, Progress, UploadOptions, UploadResults};
 use tokio::io::AsyncReadExt;
 
+use super::location::Location;
 use super::web_client::WebClient;
 use super::{Globals, run as running};
 use crate::local_grid::{self, GridShape, LocalGrid};
@@ -183,7 +184,7 @@ async fn put(grid: &LocalGrid, source: FileSource, size: u64) -> Result<UploadRe
 /// Downloads through the gateway's web API, and compares with the file as it comes.
 async fn get_and_compare(url: &str, cap: &str, size: u64, file: &Path) -> Result<bool> {
     let node = WebClient::new(Some(url), Path::new(""))?;
-    let answer = node.get_cap(cap).await?.expect_success("the gateway refused").await?;
+    let answer = node.get(&Location::cap(cap)).await?.expect_success("the gateway refused").await?;
     let bar = progress::bytes_bar("getting", Some(size));
     let mut original = tokio::fs::File::open(file).await?;
     let mut pieces = answer.pieces();

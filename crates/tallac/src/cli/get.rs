@@ -1,67 +1,67 @@
 //! `get`: a file comes back from the grid (section 9.4).
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use futures_util::TryStreamExt;
-use tallac_core::cap;
-use tallac_grid::download::{DownloadTarget, FileTarget, WriterTarget};
+use tokio::io::AsyncWriteExt as _;
 
-use super::{Globals, web_client};
+use super::Globals;
+use super::local_file::{NewFile, absolute};
+use super::quote::quoted_path;
+use super::remote::{RemoteArgs, fail};
+use super::web_client::Answer;
 use crate::progress;
 
 /// Get a file from the grid.
 #[derive(Debug, Args)]
 pub(super) struct GetArgs {
-    /// Capability of the file
-    remote: String,
+    /// The file: a path that may begin with an alias, or a capability
+    #[arg(value_name = "REMOTE_FILE")]
+    place: String,
     /// File to write; standard output when it is missing or `-`
-    local: Option<PathBuf>,
-    /// URL of the node's web API, instead of what its node.url says
-    #[arg(short = 'u', long)]
-    node_url: Option<String>,
+    #[arg(value_name = "LOCAL_FILE")]
+    local: Option<String>,
+    #[command(flatten)]
+    remote: RemoteArgs,
 }
 
 /// Runs the command.
 pub(super) async fn run(args: GetArgs, globals: &Globals) -> Result<ExitCode> {
-    if !cap::has_uri_prefix(&args.remote) {
-        bail!("this version gets files by their capability only, and that begins with 'URI:'");
+    let remote = args.remote.open(globals)?;
+    let answer = remote.node.get(&remote.locate(&args.place)?).await?;
+    if !answer.status().is_success() {
+        return Ok(fail(1, answer.failure("Error during GET").await));
     }
-    let node = web_client::WebClient::new(args.node_url.as_deref(), &globals.directory())?;
-    let answer = node.get_cap(&args.remote).await?.expect_success("Error during GET").await?;
-    let path = args.local.filter(|path| path.as_os_str() != "-");
-    let mut target = open_target(path.as_deref()).await?;
-    let bar = progress::bytes_bar("getting", answer.size());
-    let result = copy(answer, &mut *target, &bar).await;
-    bar.finish_and_clear();
-    result?;
+    match args.local.filter(|path| path != "-") {
+        Some(path) => {
+            let path = absolute(&path)?;
+            let cannot = || format!("cannot write {}", quoted_path(&path));
+            let mut file = NewFile::create(&path).with_context(cannot)?;
+            copy(answer, file.writer()).await?;
+            file.finish().await.with_context(cannot)?;
+        }
+        None if globals.quiet => copy(answer, &mut tokio::io::sink()).await?,
+        None => copy(answer, &mut tokio::io::stdout()).await?,
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The file appears under its name only when it is whole.
-async fn open_target(path: Option<&Path>) -> Result<Box<dyn DownloadTarget>> {
-    let Some(path) = path else { return Ok(Box::new(WriterTarget(tokio::io::stdout()))) };
-    let target = FileTarget::create(path).await;
-    Ok(Box::new(target.with_context(|| format!("cannot write {}", path.display()))?))
-}
-
-async fn copy(
-    answer: web_client::Answer,
-    target: &mut dyn DownloadTarget,
-    bar: &indicatif::ProgressBar,
-) -> Result<()> {
+/// Writes what the node sends, which must be as long as it said.
+async fn copy(answer: Answer, out: &mut (impl tokio::io::AsyncWrite + Unpin)) -> Result<()> {
     let expected = answer.size();
+    let bar = progress::bytes_bar("getting", expected);
     let mut pieces = answer.pieces();
     let mut size = 0;
     while let Some(piece) = pieces.try_next().await? {
         size += piece.len() as u64;
         bar.inc(piece.len() as u64);
-        target.write(piece).await.context("cannot write the file")?;
+        out.write_all(&piece).await.context("cannot write the file")?;
     }
+    bar.finish_and_clear();
     if expected.is_some_and(|expected| expected != size) {
         bail!("the node broke off after {size} bytes; nothing was kept, try again");
     }
-    target.finish().await.context("cannot write the file")
+    out.flush().await.context("cannot write the file")
 }

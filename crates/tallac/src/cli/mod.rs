@@ -3,20 +3,38 @@
 //! Commands, options, files and exit statuses are Tahoe-LAFS's. As there, a wrong use prints the
 //! usage and the reason on standard output and exits with 1.
 
+mod add_alias;
 mod admin;
+mod aliases;
 mod completions;
+mod create_alias;
 pub(crate) mod create_node;
 mod debug;
 mod demo;
 mod get;
 mod globals;
 mod grid;
+mod list_aliases;
+mod local_file;
+mod location;
+mod ls;
 mod man;
+mod manifest;
+mod mkdir;
+mod mv;
+mod node_json;
+mod private_key;
 mod put;
 pub mod quote;
+mod remote;
 mod run;
+mod stats;
+mod status;
+mod units;
+mod unlink;
 mod usage;
 mod web_client;
+mod webopen;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -49,8 +67,20 @@ enum Command {
     CreateClient(create_node::ClientArgs),
     CreateIntroducer(create_node::IntroducerArgs),
     Run(run::RunArgs),
-    Put(put::PutArgs),
+    CreateAlias(create_alias::CreateAliasArgs),
+    AddAlias(add_alias::AddAliasArgs),
+    ListAliases(list_aliases::ListAliasesArgs),
+    Mkdir(mkdir::MkdirArgs),
+    Ls(ls::LsArgs),
     Get(get::GetArgs),
+    Put(put::PutArgs),
+    Mv(mv::MvArgs),
+    Ln(mv::LnArgs),
+    Unlink(unlink::UnlinkArgs),
+    Manifest(manifest::ManifestArgs),
+    Stats(stats::StatsArgs),
+    Webopen(webopen::WebopenArgs),
+    Status(status::StatusArgs),
     #[command(subcommand)]
     Grid(grid::GridCommand),
     Demo(demo::DemoArgs),
@@ -68,8 +98,20 @@ async fn dispatch(command: Command, globals: &Globals) -> anyhow::Result<ExitCod
         Command::CreateClient(args) => create_node::client(args, globals),
         Command::CreateIntroducer(args) => create_node::introducer(&args),
         Command::Run(args) => run::run(args, globals).await,
-        Command::Put(args) => put::run(args, globals).await,
+        Command::CreateAlias(args) => create_alias::run(args, globals).await,
+        Command::AddAlias(args) => add_alias::run(&args, globals),
+        Command::ListAliases(args) => list_aliases::run(&args, globals),
+        Command::Mkdir(args) => mkdir::run(args, globals).await,
+        Command::Ls(args) => ls::run(args, globals).await,
         Command::Get(args) => get::run(args, globals).await,
+        Command::Put(args) => put::run(args, globals).await,
+        Command::Mv(args) => mv::mv(args, globals).await,
+        Command::Ln(args) => mv::ln(args, globals).await,
+        Command::Unlink(args) => unlink::run(args, globals).await,
+        Command::Manifest(args) => manifest::run(args, globals).await,
+        Command::Stats(args) => stats::run(args, globals).await,
+        Command::Webopen(args) => webopen::run(&args, globals),
+        Command::Status(args) => status::run(args, globals).await,
         Command::Grid(command) => grid::run(command, globals).await,
         Command::Demo(args) => demo::run(args, globals).await,
         Command::Admin(command) => admin::run(command, globals),

@@ -11,11 +11,45 @@ pub fn quoted(text: &str) -> String {
     if text.chars().all(|c| c != '\'' && is_shown(c)) {
         return format!("'{text}'");
     }
+    escaped(text, Newlines::Escaped)
+}
+
+/// A text as it is if all of it can be shown, else in quotation marks. Newlines stay.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    unquoted(text, Newlines::Kept)
+}
+
+/// The same on one line.
+#[must_use]
+pub fn plain_line(text: &str) -> String {
+    unquoted(text, Newlines::Escaped)
+}
+
+/// What becomes of newlines.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Newlines {
+    Kept,
+    Escaped,
+}
+
+fn unquoted(text: &str, newlines: Newlines) -> String {
+    let is_kept = |c| c == '\n' && newlines == Newlines::Kept;
+    if !text.chars().all(|c| c != '\'' && (is_shown(c) || is_kept(c))) {
+        escaped(text, newlines)
+    } else if text.starts_with('"') {
+        format!("'{text}'")
+    } else {
+        text.to_owned()
+    }
+}
+
+fn escaped(text: &str, newlines: Newlines) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {
             '"' | '$' | '`' | '\\' => out.extend(['\\', c]),
-            c if is_shown(c) => out.push(c),
+            c if is_shown(c) || (c == '\n' && newlines == Newlines::Kept) => out.push(c),
             c => push_escape(&mut out, c.into()),
         }
     }
@@ -84,5 +118,21 @@ mod tests {
         }
         assert_eq!(quoted_bytes(b"\xff'\n\""), "b\"\\xff'\\x0a\\\"\"");
         assert_eq!(quoted_path(Path::new("/tmp/x")), "'/tmp/x'");
+    }
+
+    #[test]
+    fn texts_without_quotation_marks() {
+        let cases = [
+            ("", ""),
+            ("a $b", "a $b"),
+            ("it's $5", "\"it's \\$5\""),
+            ("\"a\"", "'\"a\"'"),
+            ("two\nlines", "two\nlines"),
+            ("two\nlines\x1b", "\"two\nlines\\x1b\""),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(plain(text), expected, "{text}");
+        }
+        assert_eq!(plain_line("two\nlines"), "\"two\\x0alines\"");
     }
 }

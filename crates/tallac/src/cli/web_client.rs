@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::pin::Pin;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
@@ -12,14 +13,21 @@ use hyper::header::{ACCEPT, CONTENT_LENGTH, USER_AGENT};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use serde::de::DeserializeOwned;
 
-/// What stays as it is in one component of a path.
-const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+use super::location::Location;
+use super::quote;
 
 /// Longest text that is taken from an answer which is no file, in bytes.
 const TEXT_LEN_MAX: usize = 1 << 20;
+
+/// Longest JSON that is taken: a directory of a million entries, and more.
+const JSON_LEN_MAX: usize = 1 << 30;
+
+/// How long a connection that nothing uses is kept: less than nodes keep it, so that none is used
+/// that the node is about to close.
+const IDLE: Duration = Duration::from_secs(20);
 
 /// The body of a request.
 pub(crate) type Body = UnsyncBoxBody<Bytes, std::io::Error>;
@@ -27,8 +35,8 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 /// Bytes on their way up.
 pub(crate) type ByteStream = Pin<Box<dyn Stream<Item = std::io::Result<Bytes>> + Send>>;
 
-/// A node's web API.
-#[derive(Debug)]
+/// A node's web API. Clones share the connections.
+#[derive(Debug, Clone)]
 pub(crate) struct WebClient {
     base: String,
     client: Client<HttpConnector, Body>,
@@ -38,6 +46,14 @@ pub(crate) struct WebClient {
 #[derive(Debug)]
 pub(crate) struct Answer {
     response: Response<Incoming>,
+}
+
+/// No answer came.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot reach the node at {base}: {cause}. Is it running? Start it with 'tallac run'.")]
+pub(crate) struct Unreachable {
+    base: String,
+    cause: String,
 }
 
 impl WebClient {
@@ -54,31 +70,63 @@ impl WebClient {
         }
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        Ok(Self { base, client: Client::builder(TokioExecutor::new()).build(connector) })
+        let client = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(IDLE)
+            .pool_timer(TokioTimer::new())
+            .build(connector);
+        Ok(Self { base, client })
     }
 
-    /// Gets `/uri/CAP`.
-    pub(crate) async fn get_cap(&self, cap: &str) -> Result<Answer> {
-        let cap = utf8_percent_encode(cap, COMPONENT);
-        self.request(Method::GET, &format!("/uri/{cap}"), None, empty()).await
+    /// The URL at which a browser finds `location`.
+    pub(crate) fn url(&self, location: &Location) -> String {
+        format!("{}{}", self.base, location.expose())
     }
 
-    /// Puts a file at `/uri`.
-    pub(crate) async fn put_file(&self, body: ByteStream, size: Option<u64>) -> Result<Answer> {
+    /// Gets what is at `location`.
+    pub(crate) async fn get(&self, location: &Location) -> Result<Answer> {
+        self.request(Method::GET, location, None, full(Bytes::new())).await
+    }
+
+    /// Posts to `location`.
+    pub(crate) async fn post(&self, location: &Location, body: impl Into<Bytes>) -> Result<Answer> {
+        self.send(Method::POST, location, body.into()).await
+    }
+
+    /// Puts a short text at `location`.
+    pub(crate) async fn put(&self, location: &Location, body: impl Into<Bytes>) -> Result<Answer> {
+        self.send(Method::PUT, location, body.into()).await
+    }
+
+    /// Deletes what is at `location`.
+    pub(crate) async fn delete(&self, location: &Location) -> Result<Answer> {
+        self.request(Method::DELETE, location, None, full(Bytes::new())).await
+    }
+
+    /// Puts a file at `location`.
+    pub(crate) async fn put_file(
+        &self,
+        location: &Location,
+        body: ByteStream,
+        size: Option<u64>,
+    ) -> Result<Answer> {
         let body = StreamBody::new(body.map_ok(Frame::data)).boxed_unsync();
-        self.request(Method::PUT, "/uri", size, body).await
+        self.request(Method::PUT, location, size, body).await
+    }
+
+    async fn send(&self, method: Method, location: &Location, body: Bytes) -> Result<Answer> {
+        self.request(method, location, Some(body.len() as u64), full(body)).await
     }
 
     async fn request(
         &self,
         method: Method,
-        path: &str,
+        location: &Location,
         size: Option<u64>,
         body: Body,
     ) -> Result<Answer> {
         let mut request = Request::builder()
             .method(method)
-            .uri(format!("{}{path}", self.base))
+            .uri(self.url(location))
             .header(USER_AGENT, concat!("tallac/", env!("CARGO_PKG_VERSION")))
             .header(ACCEPT, "text/plain, application/octet-stream");
         if let Some(size) = size {
@@ -87,11 +135,8 @@ impl WebClient {
         let request = request.body(body).context("cannot make the request")?;
         let response = self.client.request(request).await.map_err(|error| {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
-            anyhow::anyhow!(
-                "cannot reach the node at {}: {}. Is it running? Start it with 'tallac run'.",
-                self.base,
-                cause.unwrap_or_else(|| error.to_string())
-            )
+            let cause = cause.unwrap_or_else(|| error.to_string());
+            Unreachable { base: self.base.clone(), cause }
         })?;
         Ok(Answer { response })
     }
@@ -112,9 +157,15 @@ impl Answer {
         if self.status().is_success() {
             return Ok(self);
         }
+        bail!("{}", self.failure(doing).await);
+    }
+
+    /// What an answer that tells of no success says, for people.
+    pub(crate) async fn failure(self, doing: &str) -> String {
         let status = self.status();
         let text = self.text().await.unwrap_or_default();
-        bail!("{doing}: {status}\n{}", text.trim_end());
+        let text = quote::plain(text.trim_end());
+        format!("{doing}: {status}\n{text}").trim_end().to_owned()
     }
 
     /// The body, piece by piece.
@@ -125,14 +176,40 @@ impl Answer {
 
     /// The body as text.
     pub(crate) async fn text(self) -> Result<String> {
-        let body = http_body_util::Limited::new(self.response.into_body(), TEXT_LEN_MAX);
+        let bytes = self.bytes(TEXT_LEN_MAX).await?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The cap that the body is.
+    pub(crate) async fn cap(self) -> Result<String> {
+        let text = self.text().await?;
+        let cap = text.trim();
+        if cap.is_empty() || cap.contains(char::is_control) {
+            bail!("the node answered with something that is no capability");
+        }
+        Ok(cap.to_owned())
+    }
+
+    /// The body as JSON, in the bytes that came.
+    pub(crate) async fn json_bytes(self) -> Result<Bytes> {
+        self.bytes(JSON_LEN_MAX).await
+    }
+
+    /// The body as JSON.
+    pub(crate) async fn json<T: DeserializeOwned>(self) -> Result<T> {
+        let bytes = self.json_bytes().await?;
+        serde_json::from_slice(&bytes).context("the node answered with JSON that makes no sense")
+    }
+
+    async fn bytes(self, len_max: usize) -> Result<Bytes> {
+        let body = http_body_util::Limited::new(self.response.into_body(), len_max);
         let bytes = body.collect().await.map_err(|e| anyhow::anyhow!("no answer: {e}"))?;
-        Ok(String::from_utf8_lossy(&bytes.to_bytes()).into_owned())
+        Ok(bytes.to_bytes())
     }
 }
 
-fn empty() -> Body {
-    Full::new(Bytes::new()).map_err(|never| match never {}).boxed_unsync()
+fn full(bytes: Bytes) -> Body {
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
 }
 
 /// What `node.url` in a node directory says.
