@@ -128,9 +128,9 @@ impl<'a> Asked<'a> {
         content_type.is_some_and(|content_type| multipart::boundary(content_type).is_some())
     }
 
-    /// Whether there is nothing in the body that is not yet read.
+    /// Whether there was nothing in the body.
     pub(super) async fn has_no_body(&mut self) -> Result<bool, WebError> {
-        Ok(self.body.next().await?.is_none())
+        Ok(!self.args.has_fields() && self.body.next().await?.is_none())
     }
 }
 

@@ -200,6 +200,9 @@ async fn relink(
     let overwrite = args.replace()?;
     let from = args.value("from_name").ok_or(WebError::RenameWithout("from_name"))?.trim();
     let to = args.value("to_name").map_or(from, str::trim);
+    if to.is_empty() {
+        return Err(WebError::RenameWithout("to_name"));
+    }
     let (from, to) = (plain_name("from_name", from)?, plain_name("to_name", to)?);
     let target = match args.value("to_dir") {
         Some(path) => directory_at(asked, path.trim()).await?,

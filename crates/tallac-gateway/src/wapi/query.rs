@@ -35,6 +35,11 @@ impl Query {
         Self { pairs }
     }
 
+    /// Whether there are none.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
     /// The value of an argument; of the first, where there are several.
     pub(super) fn value(&self, name: &str) -> Option<&str> {
         self.pairs.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())

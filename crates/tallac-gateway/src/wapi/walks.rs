@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -33,6 +34,7 @@ pub(super) struct Walk {
     kind: Kind,
     origin: Option<String>,
     progress: Mutex<Progress>,
+    is_finished: AtomicBool,
 }
 
 /// What of a walk is wanted.
@@ -51,6 +53,7 @@ struct Progress {
     objects: Vec<(Vec<ChildName>, String)>,
     verify_caps: BTreeSet<String>,
     storage_indexes: BTreeSet<String>,
+    /// As the walk's own, at the same moment as the rest.
     is_finished: bool,
     failure: Option<Arc<WebError>>,
 }
@@ -68,7 +71,8 @@ pub(super) fn start(
         _ => Kind::DeepStats,
     };
     let origin = cap.storage_index().map(|storage_index| storage_index.to_string());
-    let walk = Walk { kind, origin, progress: Mutex::default() };
+    let is_finished = AtomicBool::new(false);
+    let walk = Walk { kind, origin, progress: Mutex::default(), is_finished };
     let visits = asked.state.grid.directories().walk(&Node::from(cap.clone()));
     asked.state.operations.start(asked, walk, visits)?;
     let mut location = format!("/operations/{}", quoted(handle));
@@ -88,7 +92,7 @@ impl Walk {
 
     /// Whether it is over, well or not.
     pub(super) fn is_finished(&self) -> bool {
-        self.progress().is_finished
+        self.is_finished.load(Ordering::Acquire)
     }
 
     /// Takes in all visits.
@@ -103,6 +107,7 @@ impl Walk {
         let mut progress = self.progress();
         progress.is_finished = true;
         progress.failure = failure;
+        self.is_finished.store(true, Ordering::Release);
     }
 
     fn add(&self, visit: &Visit) {
@@ -309,7 +314,7 @@ fn last_line(found: &DeepStats) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     use super::*;
 

@@ -45,6 +45,11 @@ async fn every_way_to_make_a_directory() {
     assert_eq!(web.get(location).await.status, 200);
     let children = br#"{"a": ["filenode", {"ro_uri": "URI:LIT:nbswy3dp"}]}"#;
     check(&web.post("/uri?t=mkdir", children).await, 400, "try t=mkdir-with-children instead");
+    let urlencoded = ["Content-Type: application/x-www-form-urlencoded"];
+    let sent = web.send(("POST", "/uri?t=mkdir"), &urlencoded, children).await;
+    check(&sent, 400, "try t=mkdir-with-children instead");
+    let sent = web.send(("POST", "/uri?t=mkdir-with-children"), &urlencoded, children).await;
+    assert_eq!(names(&web, &sent.text()).await, ["a"], "as curl -d sends it");
     let cap = web.text_of("POST", "/uri?t=mkdir-with-children", children).await;
     assert_eq!(names(&web, &cap).await, ["a"]);
     assert_eq!(web.get(&format!("/uri/{cap}/a")).await.text(), "hello");
@@ -350,6 +355,7 @@ async fn things_move() {
         (format!("t=rename&from_name=c&to_name=d&to_dir={root}"), 400, "to_dir= is not valid"),
         ("t=rename&from_name=c&to_name=d%2Fe".to_owned(), 400, "to_name= may not contain a slash"),
         ("t=relink&from_name=c%2Fd".to_owned(), 400, "from_name= may not contain a slash"),
+        ("t=rename&from_name=c&to_name=+".to_owned(), 400, "to_name= is required"),
         ("t=rename&from_name=none&to_name=d".to_owned(), 404, "No such child: none"),
         ("t=rename&from_name=c&to_name=sub&replace=false".to_owned(), 409, "already a child"),
         ("t=rename&from_name=c&to_name=sub&replace=only-files".to_owned(), 409, "already a child"),
