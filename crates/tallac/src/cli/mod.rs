@@ -7,6 +7,7 @@ mod add_alias;
 mod admin;
 mod aliases;
 mod completions;
+mod cp;
 mod create_alias;
 pub(crate) mod create_node;
 mod debug;
@@ -74,6 +75,7 @@ enum Command {
     Ls(ls::LsArgs),
     Get(get::GetArgs),
     Put(put::PutArgs),
+    Cp(cp::CpArgs),
     Mv(mv::MvArgs),
     Ln(mv::LnArgs),
     Unlink(unlink::UnlinkArgs),
@@ -105,6 +107,7 @@ async fn dispatch(command: Command, globals: &Globals) -> anyhow::Result<ExitCod
         Command::Ls(args) => ls::run(args, globals).await,
         Command::Get(args) => get::run(args, globals).await,
         Command::Put(args) => put::run(args, globals).await,
+        Command::Cp(args) => cp::run(args, globals).await,
         Command::Mv(args) => mv::mv(args, globals).await,
         Command::Ln(args) => mv::ln(args, globals).await,
         Command::Unlink(args) => unlink::run(args, globals).await,
