@@ -6,6 +6,7 @@
 mod add_alias;
 mod admin;
 mod aliases;
+mod backup;
 mod completions;
 mod cp;
 mod create_alias;
@@ -81,6 +82,7 @@ enum Command {
     Unlink(unlink::UnlinkArgs),
     Manifest(manifest::ManifestArgs),
     Stats(stats::StatsArgs),
+    Backup(backup::BackupArgs),
     Webopen(webopen::WebopenArgs),
     Status(status::StatusArgs),
     #[command(subcommand)]
@@ -113,6 +115,7 @@ async fn dispatch(command: Command, globals: &Globals) -> anyhow::Result<ExitCod
         Command::Unlink(args) => unlink::run(args, globals).await,
         Command::Manifest(args) => manifest::run(args, globals).await,
         Command::Stats(args) => stats::run(args, globals).await,
+        Command::Backup(args) => backup::run(args, globals).await,
         Command::Webopen(args) => webopen::run(&args, globals),
         Command::Status(args) => status::run(args, globals).await,
         Command::Grid(command) => grid::run(command, globals).await,
@@ -209,7 +212,8 @@ fn start_log(verbose: u8) {
     };
     let filter = EnvFilter::try_from_env("TALLAC_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     // Only a test that runs several commands in one process has set one before.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).try_init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let _ = log.with_ansi(io::stderr().is_terminal()).try_init();
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ pub(crate) struct Answer {
     response: Response<Incoming>,
 }
 
-/// No answer came.
+/// There is no connection.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot reach the node at {base}: {cause}. Is it running? Start it with 'tallac run'.")]
 pub(crate) struct Unreachable {
@@ -133,12 +133,14 @@ impl WebClient {
             request = request.header(CONTENT_LENGTH, size);
         }
         let request = request.body(body).context("cannot make the request")?;
-        let response = self
-            .client
-            .request(request)
-            .await
-            .map_err(|error| Unreachable { base: self.base.clone(), cause: root_cause(&error) })?;
-        Ok(Answer { response })
+        match self.client.request(request).await {
+            Ok(response) => Ok(Answer { response }),
+            Err(error) if error.is_connect() => {
+                let (base, cause) = (self.base.clone(), root_cause(&error));
+                Err(Unreachable { base, cause }.into())
+            }
+            Err(error) => bail!("the request to the node broke off: {}", root_cause(&error)),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use anyhow::{Context as _, Result, bail};
 use futures_util::TryStreamExt as _;
 use futures_util::stream::{self, StreamExt as _};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::PARALLEL;
 use super::copies::{Copies, Way, is_settled};
@@ -219,7 +219,7 @@ impl Copier {
             return Ok(cap);
         }
         let start = SystemTime::now();
-        let pieces = local_file::pieces(file, self.progress.bar());
+        let pieces = local_file::pieces(file.take(before.len()), self.progress.bar());
         let answer = self.remote.node.put_file(location, pieces, Some(before.len())).await?;
         let cap = answer.expect_success("Error during PUT").await?.cap().await?;
         let after = tokio::fs::metadata(path).await.with_context(cannot)?;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -142,7 +143,13 @@ impl Tree {
                     self.files.insert(name, file).map_or(Ok(()), |_| Err(collision()))?;
                 }
                 // Sockets, and links to nothing: as Tahoe, leave them out.
-                _ => tracing::warn!("{} is no file, and left out", quoted_path(&path)),
+                _ => {
+                    let _ = writeln!(
+                        io::stderr(),
+                        "WARNING: {} is no file, and left out",
+                        quoted_path(&path)
+                    );
+                }
             }
         }
         within.pop();
