@@ -12,6 +12,7 @@ pub mod caps;
 pub mod certificates;
 pub mod configs;
 pub mod containers;
+pub mod directories;
 pub mod encodings;
 pub mod gbs_messages;
 pub mod gbs_texts;
@@ -49,6 +50,7 @@ pub const TARGETS: &[Target] = targets![
     certificates,
     configs,
     containers,
+    directories,
     encodings,
     gbs_messages,
     gbs_texts,

@@ -85,6 +85,14 @@ pub struct ServerEntry {
     permutation_seed: String,
 }
 
+impl ServerEntry {
+    /// Where it is reached over HTTPS, and by whom.
+    #[must_use]
+    pub fn nurl(&self) -> &str {
+        &self.nurl
+    }
+}
+
 /// A node directory, and the process that runs it, if one does. Dropped, it is stopped.
 #[derive(Debug)]
 pub struct Node {

@@ -10,6 +10,9 @@ const PRINTED: &[(&str, &str)] = &[
     ("make_zfec.py", "zfec.txt"),
     ("make_ini.py", "ini.json"),
     ("make_node_files.py", "node_files.json"),
+    ("make_mutable_containers.py", "mutable_containers.json"),
+    ("make_mutable_files.py", "mutable_files.json"),
+    ("make_directories.py", "directories.json"),
 ];
 
 /// A script that writes files beside itself.

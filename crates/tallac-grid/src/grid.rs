@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tallac_core::immutable::{Encoding, EncodingError, SEGMENT_SIZE_DEFAULT};
 use tallac_core::secrets::{ConvergenceSecret, LeaseSecret};
 
+use crate::directory::{Directories, DirectoryCache};
 use crate::download::Downloader;
+use crate::mutable::{MutableFiles, MutableStore};
 use crate::servers::ServerList;
 use crate::upload::Uploader;
 
@@ -51,13 +53,16 @@ pub struct Grid(Arc<Inner>);
 struct Inner {
     config: GridConfig,
     servers: ServerList,
+    mutable: MutableStore,
+    directories: DirectoryCache,
 }
 
 impl Grid {
     /// The grid of these servers. [`ServerList::monitor`] has to run for them to become usable.
     #[must_use]
     pub fn new(config: GridConfig, servers: ServerList) -> Self {
-        Self(Arc::new(Inner { config, servers }))
+        let (mutable, directories) = (MutableStore::default(), DirectoryCache::default());
+        Self(Arc::new(Inner { config, servers, mutable, directories }))
     }
 
     /// How this client uses the grid.
@@ -82,5 +87,26 @@ impl Grid {
     #[must_use]
     pub fn downloader(&self) -> Downloader {
         Downloader::new(self.clone())
+    }
+
+    /// Makes, reads and changes mutable files.
+    #[must_use]
+    pub fn mutable_files(&self) -> MutableFiles {
+        MutableFiles::new(self.clone())
+    }
+
+    pub(crate) fn mutable_store(&self) -> &MutableStore {
+        &self.0.mutable
+    }
+
+    /// Reads and changes directories.
+    #[must_use]
+    pub fn directories(&self) -> Directories {
+        Directories::new(self.clone())
+    }
+
+    /// Directories that were read lately.
+    pub(crate) fn directory_cache(&self) -> &DirectoryCache {
+        &self.0.directories
     }
 }

@@ -3,8 +3,10 @@
 //! Servers are [`tallac_core::storage::StorageServer`]s, whatever is behind them. No sockets here,
 //! and no files but those handed in as the source or the target of one operation.
 
+pub mod directory;
 pub mod download;
 pub mod grid;
+pub mod mutable;
 mod patience;
 pub mod servers;
 pub mod source;

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use tallac_core::ids::TubId;
+
 use crate::clock::Clock;
 
 /// What a storage server is told when it starts.
@@ -16,6 +18,11 @@ pub struct Config {
     pub readonly: bool,
     /// What [`ServerVersion`](tallac_core::storage::ServerVersion) says that this is.
     pub application_version: String,
+    /// The identity of this server, which mutable containers name as the one that took their
+    /// secrets; nobody relies on it.
+    pub node: TubId,
+    /// Bytes of the journal of mutable shares; it takes no room before the first change.
+    pub journal_len: u64,
     /// Where the time comes from.
     pub clock: Clock,
 }
@@ -29,6 +36,8 @@ impl Config {
             reserved_space: 0,
             readonly: false,
             application_version: concat!("tallac/", env!("CARGO_PKG_VERSION")).to_owned(),
+            node: TubId::new([0; TubId::LEN]),
+            journal_len: 4 << 20,
             clock: Clock::system(),
         }
     }

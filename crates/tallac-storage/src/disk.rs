@@ -3,22 +3,31 @@
 //! Every path below the storage directory is made of the 26 characters of a storage index and of a
 //! share number, so that no peer can name any other file.
 
+mod change;
+pub(crate) mod fault;
 mod incoming_file;
+mod journal;
 mod share_file;
+mod slot_file;
+mod slots;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rustix::fs::StatVfs;
 use tallac_core::ids::{ShareNumber, StorageIndex};
 
-use crate::config::OpenError;
+use crate::config::{Config, OpenError};
 
+pub(crate) use change::{Change, ShareOp};
 pub(crate) use incoming_file::IncomingFile;
+use journal::Journal;
 pub use share_file::{Leases, ShareFile, ShareFileError};
+pub use slot_file::SlotFile;
+use slots::{spill_path, staged_path};
 
 /// Crawler states that only Tahoe-LAFS before 1.16 could read.
 const OLD_CRAWLER_STATES: [&str; 3] =
@@ -45,6 +54,9 @@ pub(crate) struct Disk {
     /// Prefix directories whose entry in `shares` is known to be on the disk, by the first ten
     /// bits of the storage index.
     durable_prefixes: Vec<AtomicBool>,
+    journal: Journal,
+    /// Goes into the name of the next file that lies beside its place.
+    next_number: AtomicU64,
 }
 
 /// What the file system says of its room.
@@ -58,8 +70,10 @@ pub(crate) struct Room {
 }
 
 impl Disk {
-    /// Prepares the storage directory and deletes what earlier uploads left unfinished.
-    pub(crate) fn open(dir: &Path, reserved_space: u64, readonly: bool) -> Result<Self, OpenError> {
+    /// Prepares the storage directory, finishes the changes that a crash cut short, and deletes
+    /// what earlier uploads left unfinished.
+    pub(crate) fn open(config: &Config) -> Result<Self, OpenError> {
+        let dir = &config.dir;
         for name in OLD_CRAWLER_STATES {
             let path = dir.join(name);
             if path.exists() {
@@ -69,15 +83,24 @@ impl Disk {
         let shares = dir.join("shares");
         let incoming = shares.join("incoming");
         let advisories = dir.join("corruption-advisories");
-        prepare("clear", &incoming, |path| match fs::remove_dir_all(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            other => other,
+        prepare("make", &incoming, |path| fs::create_dir_all(path))?;
+        prepare("finish what stands in the journal of", dir, |dir| {
+            journal::replay(dir, &shares, &incoming)
         })?;
+        prepare("clear", &incoming, |path| fs::remove_dir_all(path))?;
         prepare("make", &incoming, |path| fs::create_dir_all(path))?;
         prepare("make", &advisories, |path| fs::create_dir_all(path))?;
         prepare("sync", dir, sync_dir)?;
-        let durable_prefixes = (0..1024).map(|_| AtomicBool::new(false)).collect();
-        Ok(Self { shares, incoming, advisories, reserved_space, readonly, durable_prefixes })
+        Ok(Self {
+            shares,
+            incoming,
+            advisories,
+            reserved_space: config.reserved_space,
+            readonly: config.readonly,
+            durable_prefixes: (0..1024).map(|_| AtomicBool::new(false)).collect(),
+            journal: Journal::new(dir, config.journal_len),
+            next_number: AtomicU64::new(0),
+        })
     }
 
     pub(crate) fn room(&self) -> io::Result<Room> {

@@ -4,11 +4,16 @@
 //! in batches, one being written while the next is gathered.
 
 mod body;
+#[cfg(test)]
+mod crash_tests;
+mod locks;
 mod reading;
+mod slots;
 
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use tallac_core::ids::{ShareNumber, StorageIndex};
@@ -23,12 +28,14 @@ use crate::advisory;
 use crate::config::{Config, OpenError};
 use crate::container::immutable::{ContainerError, SHARE_SIZE_MAX, Version};
 use crate::container::lease::{Lease, OWNER_OF_ADDED, OWNER_OF_UPLOAD};
+use crate::container::mutable;
 use crate::disk::{Disk, ShareFileError, ShareKey};
 use crate::incoming::{Start, Upload, Uploads, storage_error};
 use crate::stats::Stats;
+use locks::SlotLocks;
 
-/// The largest mutable share that Tahoe-LAFS takes: 69105 * 10^12 bytes.
-const MUTABLE_SHARE_SIZE_MAX: u64 = 69_105_000_000_000_000;
+/// The journal of mutable shares is emptied once so much time passed without a change.
+const JOURNAL_IDLE_MAX: Duration = Duration::from_secs(3);
 
 /// Locks that keep two changes of one file's leases apart.
 const LEASE_LOCK_COUNT: usize = 16;
@@ -46,6 +53,17 @@ struct Shared {
     disk: Disk,
     uploads: Uploads,
     lease_locks: [Mutex<()>; LEASE_LOCK_COUNT],
+    slot_locks: SlotLocks,
+    /// Somebody waits for a while without changes, to empty the journal.
+    is_settling: AtomicBool,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Err(error) = self.disk.checkpoint(true) {
+            tracing::error!(%error, "changes of mutable shares stay in the journal");
+        }
+    }
 }
 
 impl DiskServer {
@@ -56,9 +74,17 @@ impl DiskServer {
     /// # Errors
     /// [`OpenError`], which says what to do.
     pub fn open(config: Config) -> Result<Self, OpenError> {
-        let disk = Disk::open(&config.dir, config.reserved_space, config.readonly)?;
+        let disk = Disk::open(&config)?;
         let (uploads, lease_locks) = (Uploads::default(), Default::default());
-        Ok(Self { shared: Arc::new(Shared { config, disk, uploads, lease_locks }) })
+        let shared = Shared {
+            config,
+            disk,
+            uploads,
+            lease_locks,
+            slot_locks: SlotLocks::default(),
+            is_settling: AtomicBool::new(false),
+        };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// What a status page shows.
@@ -76,6 +102,46 @@ impl DiskServer {
     /// [`StorageError::Local`] when the machine is out of threads.
     pub async fn drop_idle_uploads(&self) -> Result<usize, StorageError> {
         self.blocking(|shared| Ok(shared.drop_idle_uploads())).await
+    }
+
+    /// Brings all changes of mutable shares home and removes their journal, so that any other
+    /// program may take the storage directory over. A server that is dropped does so as well; one
+    /// that is killed does not, and nothing is lost.
+    ///
+    /// # Errors
+    /// [`StorageError::Local`] when the disk fails.
+    pub async fn settle(&self) -> Result<(), StorageError> {
+        self.blocking(|shared| {
+            shared.disk.checkpoint(true).map_err(|error| storage_error("settle", &error))
+        })
+        .await
+    }
+
+    /// Empties the journal of mutable shares once no change came for a while.
+    fn settle_when_idle(&self) {
+        if self.shared.is_settling.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let weak = Arc::downgrade(&self.shared);
+        let count =
+            move |weak: &Weak<Shared>| weak.upgrade().map(|shared| shared.disk.change_count());
+        tokio::spawn(async move {
+            let mut before = count(&weak);
+            loop {
+                tokio::time::sleep(JOURNAL_IDLE_MAX).await;
+                let now = count(&weak);
+                if now == before {
+                    break;
+                }
+                before = now;
+            }
+            let Some(shared) = weak.upgrade() else { return };
+            shared.is_settling.store(false, Ordering::Release);
+            let settled = tokio::task::spawn_blocking(move || shared.disk.checkpoint(false)).await;
+            if let Ok(Err(error)) = settled {
+                tracing::error!(%error, "changes of mutable shares stay in the journal");
+            }
+        });
     }
 
     /// Runs `work` on a thread that may wait for the disk.
@@ -104,7 +170,7 @@ impl Shared {
         let available_space = self.available();
         ServerVersion {
             immutable_share_size_max: available_space.min(SHARE_SIZE_MAX),
-            mutable_share_size_max: MUTABLE_SHARE_SIZE_MAX,
+            mutable_share_size_max: mutable::SHARE_SIZE_MAX,
             available_space,
             application_version: self.config.application_version.clone(),
         }
@@ -144,7 +210,11 @@ impl Shared {
 
     fn allocate(&self, request: &AllocateRequest) -> Result<Allocation, StorageError> {
         self.drop_idle_uploads();
-        let there = self.list(request.storage_index)?;
+        if !self.list(ShareKind::Mutable, request.storage_index)?.is_empty() {
+            let reason = "this storage index holds a mutable file";
+            return Err(StorageError::BadRequest(reason.into()));
+        }
+        let there = self.list(ShareKind::Immutable, request.storage_index)?;
         let (mut allocated, fresh) = self.start_uploads(request, &there);
         // Listed again: an upload that ended meanwhile has left the table, but only after its share
         // was in place, so every share is found in one or the other.
@@ -197,13 +267,33 @@ impl Shared {
         &self,
         request: &AllocateRequest,
     ) -> Result<BTreeSet<ShareNumber>, StorageError> {
-        let already_have = self.list(request.storage_index)?;
+        let already_have = self.list(ShareKind::Immutable, request.storage_index)?;
         self.lease_all(request.storage_index, &already_have, &request.lease, OWNER_OF_UPLOAD)?;
         Ok(already_have)
     }
 
-    fn list(&self, storage_index: StorageIndex) -> Result<BTreeSet<ShareNumber>, StorageError> {
-        self.disk.list(storage_index).map_err(|error| storage_error("list", &error))
+    /// The shares of one kind. One storage index holds shares of one kind only, unless somebody
+    /// wants to confuse us.
+    fn list(
+        &self,
+        kind: ShareKind,
+        storage_index: StorageIndex,
+    ) -> Result<BTreeSet<ShareNumber>, StorageError> {
+        let listed = || {
+            let mut numbers = self.disk.list(storage_index)?;
+            let mut kinds = Vec::with_capacity(numbers.len());
+            for number in &numbers {
+                match self.disk.kind(ShareKey { storage_index, number: *number }) {
+                    // Deleted meanwhile.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => kinds.push(None),
+                    found => kinds.push(Some(found?)),
+                }
+            }
+            let mut kinds = kinds.into_iter();
+            numbers.retain(|_| kinds.next().flatten() == Some(kind));
+            Ok(numbers)
+        };
+        listed().map_err(|error| storage_error("list", &error))
     }
 
     fn lease_all(
@@ -219,17 +309,12 @@ impl Shared {
         let lock = usize::from(storage_index.as_bytes()[0]) % LEASE_LOCK_COUNT;
         let _changing = self.lease_locks[lock].lock().expect("no holder of this lock panics");
         let now_s = self.now().as_secs();
-        let mut outcome = Ok(());
         for number in numbers {
             let key = ShareKey { storage_index, number: *number };
             let leased = self.disk.open_share_to_change(key).and_then(|mut share| {
                 share.add_or_renew_lease(lease, owner, now_s, self.disk.available())
             });
             match leased {
-                // Not passed over in silence: who thinks that a slot is leased may lose it.
-                Err(ShareFileError::Container(ContainerError::Mutable)) => {
-                    outcome = only_immutable(ShareKind::Mutable);
-                }
                 // Such a file can take no lease, and may not keep the others from theirs.
                 Err(ShareFileError::Container(error)) => {
                     tracing::warn!(si = %storage_index, share = %number, %error, "no lease added");
@@ -237,7 +322,7 @@ impl Shared {
                 other => other.map_err(share_error)?,
             }
         }
-        outcome
+        Ok(())
     }
 
     fn add_lease(
@@ -245,11 +330,13 @@ impl Shared {
         storage_index: StorageIndex,
         lease: &LeaseSecrets,
     ) -> Result<(), StorageError> {
-        let numbers = self.list(storage_index)?;
-        if numbers.is_empty() {
+        let immutable = self.list(ShareKind::Immutable, storage_index)?;
+        let mutable = self.list(ShareKind::Mutable, storage_index)?;
+        if immutable.is_empty() && mutable.is_empty() {
             return Err(StorageError::NotFound);
         }
-        self.lease_all(storage_index, &numbers, lease, OWNER_OF_ADDED)
+        self.lease_all(storage_index, &immutable, lease, OWNER_OF_ADDED)?;
+        if mutable.is_empty() { Ok(()) } else { self.lease_slot(storage_index, lease) }
     }
 
     fn abort(&self, key: ShareKey, secret: &UploadSecret) -> Result<(), StorageError> {
@@ -316,10 +403,7 @@ impl StorageServer for DiskServer {
         kind: ShareKind,
         storage_index: StorageIndex,
     ) -> BoxFuture<'_, Result<BTreeSet<ShareNumber>, StorageError>> {
-        Box::pin(self.blocking(move |shared| {
-            only_immutable(kind)?;
-            shared.list(storage_index)
-        }))
+        Box::pin(self.blocking(move |shared| shared.list(kind, storage_index)))
     }
 
     fn read(&self, request: ReadRequest) -> BoxFuture<'_, Result<ShareStream, StorageError>> {
@@ -328,13 +412,23 @@ impl StorageServer for DiskServer {
 
     fn write_slot(
         &self,
-        _: SlotWriteRequest,
+        request: SlotWriteRequest,
     ) -> BoxFuture<'_, Result<SlotWriteAnswer, StorageError>> {
-        Box::pin(async { Err(StorageError::BadRequest("mutable files are not served yet".into())) })
+        Box::pin(async move {
+            let changes_nothing = request.changes.is_empty();
+            let answer = self.blocking(move |shared| shared.write_slot(&request)).await;
+            if !changes_nothing {
+                self.settle_when_idle();
+            }
+            answer
+        })
     }
 
-    fn read_slot(&self, _: SlotReadRequest) -> BoxFuture<'_, Result<SlotReadAnswer, StorageError>> {
-        Box::pin(async { Err(StorageError::BadRequest("mutable files are not served yet".into())) })
+    fn read_slot(
+        &self,
+        request: SlotReadRequest,
+    ) -> BoxFuture<'_, Result<SlotReadAnswer, StorageError>> {
+        Box::pin(self.blocking(move |shared| shared.read_slot(&request)))
     }
 
     fn add_lease(
@@ -342,7 +436,14 @@ impl StorageServer for DiskServer {
         storage_index: StorageIndex,
         lease: LeaseSecrets,
     ) -> BoxFuture<'_, Result<(), StorageError>> {
-        Box::pin(self.blocking(move |shared| shared.add_lease(storage_index, &lease)))
+        Box::pin(async move {
+            let before = self.shared.disk.change_count();
+            self.blocking(move |shared| shared.add_lease(storage_index, &lease)).await?;
+            if self.shared.disk.change_count() != before {
+                self.settle_when_idle();
+            }
+            Ok(())
+        })
     }
 
     fn advise_corrupt(
@@ -357,16 +458,6 @@ impl StorageServer for DiskServer {
     }
 }
 
-/// Mutable slots are not served yet; saying that there are none would be a lie that loses data.
-fn only_immutable(kind: ShareKind) -> Result<(), StorageError> {
-    match kind {
-        ShareKind::Immutable => Ok(()),
-        ShareKind::Mutable => {
-            Err(StorageError::BadRequest("this server keeps immutable shares only".into()))
-        }
-    }
-}
-
 /// What a share file's failure means to the client.
 fn share_error(error: ShareFileError) -> StorageError {
     match error {
@@ -378,9 +469,11 @@ fn share_error(error: ShareFileError) -> StorageError {
         }
         ShareFileError::Io(error) => storage_error("use", &error),
         ShareFileError::NoSpace => StorageError::NoSpace,
+        ShareFileError::HalfDone => StorageError::Local(error.to_string()),
         ShareFileError::LeaseCountFull => StorageError::BadRequest(error.to_string()),
-        ShareFileError::Container(ContainerError::Mutable) => StorageError::NotFound,
-        ShareFileError::Container(_) | ShareFileError::Cut => {
+        ShareFileError::Container(ContainerError::Mutable)
+        | ShareFileError::Mutable(mutable::ContainerError::NotMutable) => StorageError::NotFound,
+        ShareFileError::Container(_) | ShareFileError::Mutable(_) | ShareFileError::Cut => {
             StorageError::Damaged(error.to_string())
         }
     }

@@ -4,6 +4,8 @@
 //! that no other run uses, so that all cases can go against one long-lived server, at once.
 
 mod reads;
+mod slot_reads;
+mod slots;
 mod subject;
 mod uploads;
 
@@ -21,7 +23,8 @@ pub enum Profile {
     /// Everything: for servers of our own.
     Full,
     /// What Tahoe-LAFS 1.20 keeps to: it answers some bad requests with a status that says
-    /// nothing, and forgets its own documentation when an allocation is repeated.
+    /// nothing, forgets its own documentation when an allocation is repeated, and looks at the
+    /// shares of either kind of slot as if they were of the other.
     Tahoe,
 }
 
@@ -66,7 +69,8 @@ impl Case {
 /// All cases. `Profile::Tahoe` in the table marks what any server must do.
 #[must_use]
 pub fn cases() -> Vec<Case> {
-    uploads::CASES.iter().chain(reads::CASES).copied().collect()
+    let tables = [uploads::CASES, reads::CASES, slots::CASES, slot_reads::CASES];
+    tables.into_iter().flatten().copied().collect()
 }
 
 /// Runs all cases that apply to `profile`, one after the other.

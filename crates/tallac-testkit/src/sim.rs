@@ -71,6 +71,7 @@ struct Inner {
     slots: Mutex<Slots>,
     log: Mutex<Log>,
     fate: Mutex<Option<Fate>>,
+    application_version: Mutex<String>,
 }
 
 /// Decides what each call meets.
@@ -100,6 +101,7 @@ impl SimServer {
                 slots: Mutex::default(),
                 log: Mutex::default(),
                 fate: Mutex::default(),
+                application_version: Mutex::new("tallac-testkit/0".to_owned()),
             }),
         }
     }
@@ -148,6 +150,11 @@ impl SimServer {
     /// Lets `fate` decide what each call meets, beside what is set otherwise.
     pub fn set_fate(&self, fate: impl FnMut(&Call) -> Option<Fault> + Send + 'static) {
         *self.inner.fate.lock().expect("no holder of this lock panics") = Some(Box::new(fate));
+    }
+
+    /// Sets what it says to be, program and version.
+    pub fn set_application_version(&self, text: impl Into<String>) {
+        *self.application_version() = text.into();
     }
 
     /// Refuses new shares from now on, or takes them again.
@@ -307,6 +314,10 @@ impl SimServer {
         self.inner.slots.lock().expect("no holder of this lock panics")
     }
 
+    fn application_version(&self) -> MutexGuard<'_, String> {
+        self.inner.application_version.lock().expect("no holder of this lock panics")
+    }
+
     fn log(&self) -> MutexGuard<'_, Log> {
         self.inner.log.lock().expect("no holder of this lock panics")
     }
@@ -389,7 +400,7 @@ impl StorageServer for SimServer {
                 immutable_share_size_max: available_space,
                 mutable_share_size_max: MUTABLE_SHARE_SIZE_MAX,
                 available_space,
-                application_version: "tallac-testkit/0".to_owned(),
+                application_version: self.application_version().clone(),
             })
         })
     }

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a test that is passed over says so")]
 
 mod caps;
+mod conformance;
 mod containers;
 mod grids;
 mod swap;

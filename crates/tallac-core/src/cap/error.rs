@@ -37,6 +37,18 @@ pub enum CapError {
         /// The cap's kind.
         what: Offender,
     },
+    /// A cap of unknown kind, alone, that may be a write cap: no read cap can be made of it for
+    /// those who may only read (section 1.5).
+    #[error(
+        "a capability of unknown kind was given as the child of {}, without a read capability \
+         beside it; give both, or put \"{}\" before one that is known to be harmless there",
+        if *.immutable { "an immutable directory" } else { "a directory" },
+        if *.immutable { "imm." } else { "ro." }
+    )]
+    UnknownWriteCap {
+        /// Whether the child is to be immutable.
+        immutable: bool,
+    },
 }
 
 /// Which cap broke the constraint of its context.
@@ -48,6 +60,9 @@ pub enum Offender {
     /// One with a prefix that Tahoe-LAFS keeps for tests of future caps.
     #[error("a test cap ({0})")]
     FutureTest(&'static str),
+    /// A write cap of unknown kind, beside a read cap.
+    #[error("a write cap of unknown kind")]
+    UnknownWriteCap,
 }
 
 /// What is wrong with the text after a known prefix.

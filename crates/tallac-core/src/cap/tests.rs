@@ -32,7 +32,9 @@ fn check_vector(case: &Value) {
             CapError::Malformed { .. } => "malformed",
             CapError::MustBeReadonly { .. } => "readonly",
             CapError::MustBeDeepImmutable { .. } => "immutable",
-            CapError::UnknownKind | CapError::WrongKind { .. } => "never carried",
+            CapError::UnknownKind
+            | CapError::WrongKind { .. }
+            | CapError::UnknownWriteCap { .. } => "never carried",
         });
         assert_eq!(error, case["error"].as_str(), "error of {text:?}");
         return;

@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-
+use futures_util::Stream;
+use futures_util::stream::BoxStream;
 use http_body::{Frame, SizeHint};
 use tallac_grid::download::{DownloadError, PlaintextStream};
 
@@ -26,7 +27,7 @@ pub(super) enum BodyError {
 /// The body of an answer.
 pub(super) struct Body {
     source: Source,
-    /// Bytes that are still to come.
+    /// Bytes that are still to come, at most.
     left: u64,
     /// Written to the log when the answer is done with.
     access: Option<AccessLine>,
@@ -37,6 +38,8 @@ enum Source {
     Bytes(Bytes),
     /// The first piece, if it is not yet given out, and the rest.
     Stream(Option<Bytes>, PlaintextStream),
+    /// Made while it is sent: nobody knows how long it will be.
+    Lines(BoxStream<'static, Bytes>),
 }
 
 impl fmt::Debug for Body {
@@ -57,6 +60,11 @@ impl Body {
         Self { source: Source::Stream(first, rest), left: len, access: None }
     }
 
+    /// Text that is made while it is sent.
+    pub(super) fn lines(lines: impl Stream<Item = Bytes> + Send + 'static) -> Self {
+        Self { source: Source::Lines(Box::pin(lines)), left: u64::MAX, access: None }
+    }
+
     /// Bytes of it.
     pub(super) const fn len(&self) -> u64 {
         self.left
@@ -75,6 +83,7 @@ impl Body {
                 Some(first) => Poll::Ready(Some(Ok(first))),
                 None => rest.as_mut().poll_next(cx).map_err(BodyError::Download),
             },
+            Source::Lines(lines) => lines.as_mut().poll_next(cx).map(|piece| piece.map(Ok)),
         }
     }
 }
@@ -90,6 +99,10 @@ impl http_body::Body for Body {
         while self.left > 0 {
             let mut piece = match ready!(self.poll_piece(cx)) {
                 Some(Ok(piece)) => piece,
+                None if matches!(self.source, Source::Lines(_)) => {
+                    self.left = 0;
+                    break;
+                }
                 None => return Poll::Ready(Some(Err(BodyError::Short))),
                 Some(Err(error)) => {
                     tracing::warn!(%error, "a download broke off in the middle");
@@ -114,6 +127,9 @@ impl http_body::Body for Body {
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
+        match self.source {
+            Source::Lines(_) => SizeHint::default(),
+            _ => SizeHint::with_exact(self.left),
+        }
     }
 }

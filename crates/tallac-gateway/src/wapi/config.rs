@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tallac_core::cap::MutableFormat;
+
 /// How the web API behaves and what it tells of its node.
 #[derive(Debug, Clone)]
 pub struct WebConfig {
@@ -16,6 +18,8 @@ pub struct WebConfig {
     pub application_version: String,
     /// How the node stands with its introducers.
     pub introducers: Introducers,
+    /// The format of new directories that none is asked for (`[client] mutable.format`).
+    pub mutable_format: MutableFormat,
     /// What it puts up with.
     pub limits: WebLimits,
 }
@@ -29,6 +33,7 @@ impl WebConfig {
             nickname,
             application_version: concat!("tallac/", env!("CARGO_PKG_VERSION")).to_owned(),
             introducers: Introducers::default(),
+            mutable_format: MutableFormat::Sdmf,
             limits: WebLimits::default(),
         }
     }

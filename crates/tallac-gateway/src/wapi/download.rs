@@ -8,108 +8,213 @@ use http::header::{
     ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_RANGE, HeaderName, IF_NONE_MATCH,
     IF_RANGE, RANGE,
 };
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use tallac_core::cap::{CapError, FileCap};
+use tallac_grid::mutable::MutableFile;
 use tallac_grid::upload::ImmutableCap;
 
-use super::State;
+use super::asked::Asked;
 use super::body::Body;
 use super::content_type::guess;
 use super::error::WebError;
-use super::json;
-use super::query::{Query, quotable};
+use super::file_node::bad_operation;
+use super::place::Target;
+use super::query::quotable;
 use super::range::Selection;
-use super::reply::{Reply, TEXT};
+use super::reply::{HTML, Reply, TEXT};
+use super::{html, json};
 
 /// The name of a file that was given none.
 const UNNAMED: &str = "unknown";
 
-/// A request for a file.
+/// A request for a file, or for something of a kind that is not known.
 #[derive(Debug)]
 pub(super) struct Get<'a> {
-    /// Which file.
-    pub(super) cap: &'a ImmutableCap,
+    asked: &'a Asked<'a>,
+    /// Which file, and how it was found.
+    target: &'a Target,
     /// Its name in the URL, if it has one.
-    pub(super) name: Option<&'a str>,
-    /// Whether only the headers are wanted.
-    pub(super) is_head: bool,
-    /// The arguments.
-    pub(super) query: &'a Query,
-    /// The headers of the request.
-    pub(super) headers: &'a HeaderMap,
+    name: Option<&'a str>,
 }
 
-impl Get<'_> {
+/// A file that can be read.
+enum Readable<'a> {
+    Immutable(ImmutableCap),
+    Mutable(&'a FileCap),
+}
+
+impl<'a> Get<'a> {
+    /// Of what was found, under a name.
+    pub(super) const fn new(
+        asked: &'a Asked<'_>,
+        target: &'a Target,
+        name: Option<&'a str>,
+    ) -> Self {
+        Self { asked, target, name }
+    }
+
     /// Content, or whatever else `t=` asks for.
-    pub(super) async fn answer(&self, state: &State) -> Result<Reply, WebError> {
-        let operation = self.query.operation();
-        if self.is_head && !operation.is_empty() {
-            return Err(bad_operation("HEAD file", operation));
+    pub(super) async fn answer(&self) -> Result<Reply, WebError> {
+        let operation = self.asked.args.operation();
+        if self.is_head() && !operation.is_empty() {
+            return Err(bad_operation("HEAD file:", operation));
+        }
+        let node = &self.target.node;
+        if node.is_unknown() {
+            return self.unknown(operation);
         }
         let etag = self.etag(operation);
-        if self.has_already(etag.as_deref()) {
+        if is_known(self.request_header(IF_NONE_MATCH), etag.as_deref()) {
             return Ok(Reply::empty(StatusCode::NOT_MODIFIED).etag(etag.as_deref()));
         }
         let reply = match operation {
-            "" => self.content(state, etag.as_deref()).await?,
-            "json" => Reply::text(TEXT, json::file(self.cap)?),
-            "uri" | "readonly-uri" => Reply::text(TEXT, self.cap.to_string()),
-            "info" => return Err(WebError::NotYet("pages about a file (t=info); try t=json.")),
-            _ => return Err(bad_operation("GET file", operation)),
+            "" => self.content(etag.as_deref()).await?,
+            "json" => {
+                let size = self.size().await?;
+                let json = json::file(node, size, self.target.metadata());
+                Reply::text(TEXT, json::pretty(&json))
+            }
+            "uri" => Reply::text(TEXT, node.best_cap().unwrap_or_default()),
+            "readonly-uri" => Reply::text(TEXT, node.read_cap().unwrap_or_default()),
+            "info" => Reply::text(HTML, html::info(node, self.size().await?)),
+            _ => return Err(bad_operation("GET file:", operation)),
         };
         Ok(reply.etag(etag.as_deref()))
     }
 
-    /// Names what is answered. It never changes, but a literal file is not worth a name.
+    fn is_head(&self) -> bool {
+        *self.asked.method() == Method::HEAD
+    }
+
+    /// What can be told of something that only a later version can open.
+    fn unknown(&self, operation: &str) -> Result<Reply, WebError> {
+        let Target { node, .. } = self.target;
+        match operation {
+            "json" => {
+                let is_in_immutable = self.target.is_in_immutable_directory();
+                let json = json::unknown(node, self.target.metadata(), is_in_immutable);
+                Ok(Reply::text(TEXT, json::pretty(&json)))
+            }
+            "info" => Ok(Reply::text(HTML, html::info(node, None))),
+            "" if node.best_cap().is_none() => Err(WebError::BadCap(CapError::UnknownKind)),
+            _ => Err(WebError::UnknownNode(quotable(operation))),
+        }
+    }
+
+    fn readable(&self) -> Result<Readable<'a>, WebError> {
+        match self.target.node.file() {
+            Some(FileCap::Lit(cap)) => Ok(Readable::Immutable(ImmutableCap::Lit(cap.clone()))),
+            Some(FileCap::ChkRead(cap)) => {
+                cap.encoding().map_err(WebError::BadNumbers)?;
+                Ok(Readable::Immutable(ImmutableCap::Chk(cap.clone())))
+            }
+            Some(cap) => Ok(Readable::Mutable(cap)),
+            None => Err(WebError::NotAFile),
+        }
+    }
+
+    /// Bytes of the file. Those of a mutable one have to be asked for.
+    async fn size(&self) -> Result<Option<u64>, WebError> {
+        match self.readable()? {
+            Readable::Immutable(cap) => Ok(Some(cap.size())),
+            Readable::Mutable(cap) => Ok(Some(self.open(cap)?.version().await?.size)),
+        }
+    }
+
+    fn open(&self, cap: &FileCap) -> Result<MutableFile, WebError> {
+        Ok(self.asked.state.grid.mutable_files().open(cap)?)
+    }
+
+    /// Names what is answered, if it can never be something else. A literal file is not worth a
+    /// name.
     fn etag(&self, operation: &str) -> Option<String> {
-        match self.cap {
-            ImmutableCap::Lit(_) => None,
-            ImmutableCap::Chk(cap) => Some(format!("{}-{operation}", cap.storage_index())),
+        let is_fixed = ["", "json", "uri", "readonly-uri"].contains(&operation);
+        match self.target.node.file() {
+            Some(FileCap::ChkRead(cap)) if is_fixed => {
+                Some(format!("{}-{operation}", cap.storage_index()))
+            }
+            _ => None,
         }
     }
 
     fn request_header(&self, name: HeaderName) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
+        self.asked.headers().get(name)?.to_str().ok()
     }
 
-    /// Whether the client says that it has this.
-    fn has_already(&self, etag: Option<&str>) -> bool {
-        let (Some(etag), Some(known)) = (etag, self.request_header(IF_NONE_MATCH)) else {
-            return false;
-        };
-        known.split([',', ' ']).any(|tag| tag == "*" || unquoted(tag) == etag)
+    async fn content(&self, etag: Option<&str>) -> Result<Reply, WebError> {
+        match self.readable()? {
+            Readable::Immutable(cap) => {
+                let range = self.selected(cap.size(), etag)?;
+                let body = self.body(&cap, range.bytes()).await?;
+                self.reply(&range, body)
+            }
+            Readable::Mutable(cap) => self.mutable_content(&self.open(cap)?).await,
+        }
     }
 
-    async fn content(&self, state: &State, etag: Option<&str>) -> Result<Reply, WebError> {
-        let size = self.cap.size();
-        let (status, range) = match self.selection(size, etag) {
-            Selection::Whole => (StatusCode::OK, 0..size),
-            Selection::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
-            Selection::BeyondEnd => return Err(WebError::BeyondEnd { size }),
+    /// Of one version of a file that may change. How large it is comes with its content: so the
+    /// part is asked for first, and again if it turns out to be another.
+    async fn mutable_content(&self, file: &MutableFile) -> Result<Reply, WebError> {
+        if self.is_head() {
+            let size = file.version().await?.size;
+            return self.reply(&self.selected(size, None)?, Body::full(Bytes::new()));
+        }
+        let mut asked = match self.selection(u64::MAX, None) {
+            Selection::Part(range) => range,
+            Selection::Whole | Selection::BeyondEnd => 0..u64::MAX,
         };
-        let name = self.query.value("filename").or(self.name).unwrap_or(UNNAMED);
+        loop {
+            let (version, content) = file.read_range(asked.clone()).await?;
+            let selected = self.selected(version.size, None)?;
+            let Range { start, end } = selected.bytes();
+            if asked.start <= start && end <= asked.end {
+                let part = start - asked.start..end - asked.start;
+                let part = usize::try_from(part.start).ok().zip(usize::try_from(part.end).ok());
+                let part = part.filter(|(_, end)| *end <= content.len());
+                let (start, end) = part.ok_or(WebError::Defect)?;
+                return self.reply(&selected, Body::full(content.slice(start..end)));
+            }
+            asked = start..end;
+        }
+    }
+
+    /// The part of a file of this size that is asked for.
+    fn selected(&self, size: u64, etag: Option<&str>) -> Result<Selected, WebError> {
+        match self.selection(size, etag) {
+            Selection::Whole => Ok(Selected { part: None, size }),
+            Selection::Part(range) => Ok(Selected { part: Some(range), size }),
+            Selection::BeyondEnd => Err(WebError::BeyondEnd { size }),
+        }
+    }
+
+    /// The content with its headers.
+    fn reply(&self, selected: &Selected, body: Body) -> Result<Reply, WebError> {
+        let args = &self.asked.args;
+        let name = args.value("filename").or(self.name).unwrap_or(UNNAMED);
         let guess = guess(name);
-        let is_saved = self.query.is_on("save")?;
-        let body = self.body(state, range.clone()).await?;
-        let mut reply =
-            Reply::announcing(range.end - range.start, status, guess.content_type, body)
-                .header(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        let is_saved = args.is_on("save")?;
+        let Range { start, end } = selected.bytes();
+        let status =
+            if selected.part.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
+        let mut reply = Reply::announcing(end - start, status, guess.content_type, body)
+            .header(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         if let Some(encoding) = guess.encoding {
             reply = reply.header(CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
         if is_saved {
             reply = reply.text_header(CONTENT_DISPOSITION, &disposition(name));
         }
-        if status == StatusCode::PARTIAL_CONTENT {
-            let (first, last) = (range.start, range.end - 1);
-            reply = reply.text_header(CONTENT_RANGE, &format!("bytes {first}-{last}/{size}"));
+        if selected.part.is_some() {
+            let range = format!("bytes {start}-{}/{}", end - 1, selected.size);
+            reply = reply.text_header(CONTENT_RANGE, &range);
         }
         Ok(reply)
     }
 
     /// Which bytes are asked for: a range counts only if the client's `If-Range` is this file.
     fn selection(&self, size: u64, etag: Option<&str>) -> Selection {
-        let is_other = self.headers.contains_key(IF_RANGE)
+        let is_other = self.asked.headers().contains_key(IF_RANGE)
             && self.request_header(IF_RANGE).map(unquoted) != etag;
         match self.request_header(RANGE) {
             Some(range) if !is_other => Selection::parse(range, size),
@@ -118,19 +223,35 @@ impl Get<'_> {
     }
 
     /// The bytes, once the first of them are here: until then there can be another answer.
-    async fn body(&self, state: &State, range: Range<u64>) -> Result<Body, WebError> {
-        if self.is_head {
+    async fn body(&self, cap: &ImmutableCap, range: Range<u64>) -> Result<Body, WebError> {
+        if self.is_head() {
             return Ok(Body::full(Bytes::new()));
         }
         let len = range.end - range.start;
-        let mut stream = state.grid.downloader().read(self.cap, range).await?;
+        let mut stream = self.asked.state.grid.downloader().read(cap, range).await?;
         let first = if len == 0 { None } else { stream.try_next().await? };
         Ok(Body::stream(first, stream, len))
     }
 }
 
-fn bad_operation(context: &'static str, operation: &str) -> WebError {
-    WebError::BadOperation { context, operation: quotable(operation) }
+/// What is sent of a file.
+struct Selected {
+    /// The part, unless it is the whole.
+    part: Option<Range<u64>>,
+    /// Bytes of the file.
+    size: u64,
+}
+
+impl Selected {
+    fn bytes(&self) -> Range<u64> {
+        self.part.clone().unwrap_or(0..self.size)
+    }
+}
+
+/// Whether a client that sent this `If-None-Match` has what is to be answered.
+pub(super) fn is_known(known: Option<&str>, etag: Option<&str>) -> bool {
+    let (Some(etag), Some(known)) = (etag, known) else { return false };
+    known.split([',', ' ']).any(|tag| tag == "*" || unquoted(tag) == etag)
 }
 
 /// Tahoe-LAFS writes its tags without quotes; some clients add them.

@@ -2,11 +2,16 @@
 //! 8.1; why which, in `docs/decisions/web-statuses.md`). No sentence repeats a cap.
 
 use std::io::ErrorKind;
+use std::sync::Arc;
 
 use http::StatusCode;
 use tallac_core::cap::{CapError, CapKind};
+use tallac_core::dirnode::DirectoryError;
 use tallac_core::immutable::EncodingError;
+use tallac_core::mutable::KeyError;
+use tallac_grid::directory::DirectoryIoError;
 use tallac_grid::download::DownloadError;
+use tallac_grid::mutable::MutableError;
 use tallac_grid::upload::UploadError;
 
 use super::spool::SpoolError;
@@ -30,8 +35,124 @@ pub(super) enum WebError {
     #[error("An immutable file cannot be changed or removed; PUT new content to /uri instead.")]
     Immutable,
     /// A path under a file.
-    #[error("Files have no children named '{0}'")]
+    #[error("Files have no children named '{}'", shown(.0))]
     NoChildren(String),
+    /// A directory was to be made under a file.
+    #[error(
+        "Cannot create directory '{}', because its parent is a file, not a directory",
+        shown(.0)
+    )]
+    FileInTheWay(String),
+    /// A directory was to be made where a file is.
+    #[error("Unable to create directory '{}': a file was in the way", shown(.0))]
+    DirectoryIsAFile(String),
+    /// A file was to be put where a directory is.
+    #[error("There is a directory of that name. Unlink it first, or choose another name.")]
+    DirectoryInTheWay,
+    /// A name that nothing has.
+    #[error("No such child: {}", shown(.0))]
+    NoSuchChild(String),
+    /// A name that something has which is not to be replaced.
+    #[error("There was already a child by that name, and you asked me to not replace it.")]
+    ExistingChild,
+    /// A directory was to be changed by a cap that cannot.
+    #[error(
+        "This directory cannot be changed through this capability: it is immutable, or the \
+         capability only reads. Use the write capability of a directory that can be changed."
+    )]
+    NotWriteable,
+    /// A mutable file was to be changed by a cap that cannot.
+    #[error("PUT to a mutable file: replace or update requested with read-only cap")]
+    ReadonlyFile,
+    /// An immutable file was to be changed in the middle.
+    #[error("PUT to a file: append operation invoked on an immutable cap")]
+    OffsetOfImmutable,
+    /// Something is to be replaced or removed that is in no directory.
+    #[error(
+        "What a capability itself names cannot be replaced or removed. Name it by its directory's \
+         capability and the path from there."
+    )]
+    NoParent,
+    /// A file is needed.
+    #[error("This is a directory or something else that has no content of its own.")]
+    NotAFile,
+    /// A directory is needed.
+    #[error("to_dir is not a directory")]
+    NotADirectory,
+    /// Something of a kind that only later versions know.
+    #[error(
+        "GET unknown URI type: can only do t=info and t=json, not t={0}.\n\
+         Using a webapi server that supports a later version of Tahoe may help."
+    )]
+    UnknownNode(String),
+    /// A body was sent to a directory.
+    #[error("PUT to a directory")]
+    PutToDirectory,
+    /// Part of a file was sent that is not there yet.
+    #[error("Content-Range in PUT not yet supported")]
+    ContentRange,
+    /// A directory in a format that directories cannot have.
+    #[error("format=CHK not accepted for t=mkdir: use t=mkdir-immutable for such a directory")]
+    ImmutableDirectory,
+    /// Children for an operation that takes none.
+    #[error("t=mkdir does not accept children=, try t=mkdir-with-children instead")]
+    ChildrenNotTaken,
+    /// The list of children makes no sense.
+    #[error("The list of children in the body cannot be used: {0}")]
+    BadChildren(String),
+    /// A cap that cannot be linked.
+    #[error("{}", bad_child(name, error))]
+    BadChildCap {
+        /// The child.
+        name: String,
+        /// Why not.
+        error: CapError,
+    },
+    /// The private key is none.
+    #[error("private-key= holds no key that a mutable file can have: {0}")]
+    BadKey(KeyError),
+    /// The private key is not even base64.
+    #[error("private-key= must be the PKCS#8 DER text of an RSA key, in urlsafe base64.")]
+    BadKeyText,
+    /// A name that could be taken for a path.
+    #[error("{0}= may not contain a slash")]
+    SlashInName(&'static str),
+    /// A file without a name.
+    #[error("upload requires a name")]
+    UploadWithoutName,
+    /// A link without this.
+    #[error("set-uri requires a {0}")]
+    LinkWithout(&'static str),
+    /// Another name without this.
+    #[error("{0}= is required for rename")]
+    RenameWithout(&'static str),
+    /// A rename to another directory.
+    #[error("to_dir= is not valid for rename")]
+    RenameWithDirectory,
+    /// A long operation without a handle.
+    #[error("slow operation requires ophandle=")]
+    NoHandle,
+    /// A handle that nobody can want.
+    #[error("ophandle= is too long")]
+    HandleTooLong,
+    /// A handle that is not in use.
+    #[error("unknown/expired handle")]
+    NoSuchOperation,
+    /// A lifetime that is no number.
+    #[error("retain-for= takes a number of seconds")]
+    BadRetention,
+    /// More operations than are kept.
+    #[error(
+        "Too many operations are under way or have results that nobody fetched. Cancel some, or \
+         start them with retain-for=."
+    )]
+    TooManyOperations,
+    /// A form of results that nobody knows.
+    #[error("Unknown output value: output= takes html, text or JSON")]
+    UnknownOutput,
+    /// An operation that was begun earlier has failed.
+    #[error(transparent)]
+    Operation(Arc<Self>),
     /// A path with nothing between two slashes.
     #[error("The webapi does not allow empty pathname components, i.e. a double slash")]
     EmptyComponent,
@@ -41,8 +162,20 @@ pub(super) enum WebError {
     /// Bytes that are no text.
     #[error("The {0} of this URL is not UTF-8.")]
     NotUtf8(&'static str),
+    /// A field of a form, or a body, that is no text.
+    #[error("A field or body that has to be text is not UTF-8.")]
+    NotUtf8Field,
+    /// Something that the operation cannot do without.
+    #[error("This operation needs {0}=.")]
+    MissingArgument(&'static str),
+    /// `replace=` is none of its values.
+    #[error("invalid replace= argument: it takes true, false or only-files")]
+    BadReplace,
+    /// `offset=` is no number, or negative.
+    #[error("Invalid offset: offset= takes a number of bytes from 0 on.")]
+    BadOffset,
     /// An operation that nobody knows.
-    #[error("{context}: bad t={operation}")]
+    #[error("{context} bad t={operation}")]
     BadOperation {
         /// Where, in Tahoe-LAFS's words.
         context: &'static str,
@@ -82,6 +215,12 @@ pub(super) enum WebError {
     /// The file did not come back.
     #[error("{name}{0}", name = download_name(.0))]
     Download(#[from] DownloadError),
+    /// A mutable file could not be read or written.
+    #[error("{name}{0}", name = mutable_name(.0))]
+    Mutable(#[from] MutableError),
+    /// A directory could not be read or changed.
+    #[error("{}", directory_text(.0))]
+    Directory(DirectoryIoError),
     /// An answer could not be put together.
     #[error("This is a defect of the program: an answer could not be put together.")]
     Defect,
@@ -101,17 +240,56 @@ impl WebError {
             | Self::VerifyCap(_)
             | Self::Immutable
             | Self::NoChildren(_)
+            | Self::ReadonlyFile
+            | Self::OffsetOfImmutable
+            | Self::NoParent
+            | Self::NotAFile
+            | Self::NotADirectory
+            | Self::UnknownNode(_)
+            | Self::PutToDirectory
+            | Self::ImmutableDirectory
+            | Self::ChildrenNotTaken
+            | Self::BadChildren(_)
+            | Self::BadChildCap { .. }
+            | Self::BadKey(_)
+            | Self::BadKeyText
+            | Self::SlashInName(_)
+            | Self::UploadWithoutName
+            | Self::LinkWithout(_)
+            | Self::RenameWithout(_)
+            | Self::RenameWithDirectory
+            | Self::NoHandle
+            | Self::HandleTooLong
+            | Self::BadRetention
+            | Self::UnknownOutput
             | Self::EmptyComponent
             | Self::NotUtf8(_)
+            | Self::NotUtf8Field
+            | Self::MissingArgument(_)
+            | Self::BadReplace
+            | Self::BadOffset
             | Self::BadOperation { .. }
             | Self::BadRootOperation
             | Self::NoCapGiven
             | Self::NoBoolean(_)
             | Self::UnknownFormat(_) => StatusCode::BAD_REQUEST,
-            Self::NoSuchPage => StatusCode::NOT_FOUND,
+            Self::NotWriteable => StatusCode::FORBIDDEN,
+            Self::NoSuchPage | Self::NoSuchChild(_) | Self::NoSuchOperation => {
+                StatusCode::NOT_FOUND
+            }
+            Self::ExistingChild
+            | Self::FileInTheWay(_)
+            | Self::DirectoryIsAFile(_)
+            | Self::DirectoryInTheWay => StatusCode::CONFLICT,
+            Self::TooManyOperations => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Operation(error) => error.status(),
+            Self::Mutable(error) => of_mutable(error),
+            Self::Directory(error) => of_directory(error),
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BeyondEnd { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
-            Self::NotYet(_) | Self::UnknownMethod => StatusCode::NOT_IMPLEMENTED,
+            Self::NotYet(_) | Self::UnknownMethod | Self::ContentRange => {
+                StatusCode::NOT_IMPLEMENTED
+            }
             Self::Spool(error) => of_spool(error),
             Self::Upload(error) => of_upload(error),
             Self::Download(error) => of_download(error),
@@ -122,7 +300,8 @@ impl WebError {
 
 fn of_spool(error: &SpoolError) -> StatusCode {
     match error {
-        SpoolError::Truncated => StatusCode::BAD_REQUEST,
+        SpoolError::Truncated | SpoolError::BadForm(_) => StatusCode::BAD_REQUEST,
+        SpoolError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         SpoolError::Silent { .. } => StatusCode::REQUEST_TIMEOUT,
         SpoolError::TempFile(error) => match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StatusCode::INSUFFICIENT_STORAGE,
@@ -149,7 +328,125 @@ fn of_download(error: &DownloadError) -> StatusCode {
     }
 }
 
+fn of_mutable(error: &MutableError) -> StatusCode {
+    match error {
+        MutableError::NoShares { .. }
+        | MutableError::NotEnoughShares { .. }
+        | MutableError::NoPrivateKey => StatusCode::GONE,
+        MutableError::Conflict => StatusCode::CONFLICT,
+        MutableError::NotWriteable => StatusCode::FORBIDDEN,
+        MutableError::NotMutable | MutableError::Patch(_) => StatusCode::BAD_REQUEST,
+        MutableError::NotPlaced { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        MutableError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn of_directory(error: &DirectoryIoError) -> StatusCode {
+    match error {
+        DirectoryIoError::Directory(error) => match error {
+            DirectoryError::NoSuchChild { .. } => StatusCode::NOT_FOUND,
+            DirectoryError::ExistingChild { .. } => StatusCode::CONFLICT,
+            DirectoryError::NotWriteable => StatusCode::FORBIDDEN,
+            DirectoryError::Damaged { .. } => StatusCode::GONE,
+            _ => StatusCode::BAD_REQUEST,
+        },
+        DirectoryIoError::NotADirectory { .. } => StatusCode::BAD_REQUEST,
+        DirectoryIoError::Download(error) => of_download(error),
+        DirectoryIoError::Upload(error) => of_upload(error),
+        DirectoryIoError::Mutable(error) => of_mutable(error),
+    }
+}
+
+/// The sentence about a directory, in Tahoe-LAFS's words where it has some.
+fn directory_text(error: &DirectoryIoError) -> String {
+    let error = match error {
+        DirectoryIoError::Directory(error) => error,
+        DirectoryIoError::Download(error) => return format!("{}{error}", download_name(error)),
+        DirectoryIoError::Upload(error) => return format!("{}{error}", upload_name(error)),
+        DirectoryIoError::Mutable(error) => return format!("{}{error}", mutable_name(error)),
+        error => return error.to_string(),
+    };
+    match error {
+        DirectoryError::NoSuchChild { name } => {
+            WebError::NoSuchChild(name.as_str().to_owned()).to_string()
+        }
+        DirectoryError::ExistingChild { .. } => WebError::ExistingChild.to_string(),
+        DirectoryError::NotWriteable => WebError::NotWriteable.to_string(),
+        DirectoryError::DeepImmutable { name } => must_be_immutable(name.as_str()),
+        DirectoryError::Child { name, error } => bad_child(name.as_str(), error),
+        error => error.to_string(),
+    }
+}
+
+fn must_be_immutable(name: &str) -> String {
+    format!(
+        "MustBeDeepImmutableError: a cap passed to this operation for the child named '{}', \
+         needed to be immutable but was not. Either the cap is being added to an immutable \
+         directory, or it was originally retrieved from an immutable directory as an unknown cap.",
+        shown(name)
+    )
+}
+
+/// Why a cap cannot be linked.
+fn bad_child(name: &str, error: &CapError) -> String {
+    let shown = shown(name);
+    match error {
+        CapError::MustBeDeepImmutable { .. } => must_be_immutable(name),
+        CapError::MustBeReadonly { .. } => format!(
+            "MustBeReadonlyError: a cap passed to this operation for the child named '{shown}', \
+             needed to be read-only but was not. The cap is being passed in a read slot (ro_uri), \
+             or was retrieved from a read slot as an unknown cap."
+        ),
+        CapError::UnknownWriteCap { .. } => format!(
+            "MustNotBeUnknownRWError: an operation to add a child named '{shown}' to a directory \
+             was given an unknown cap in a write slot. Give a readcap in the read slot (ro_uri), \
+             as well as a writecap in the write slot if desired; or use a version that knows it."
+        ),
+        error => format!("Invalid capability for the child named '{shown}': {error}"),
+    }
+}
+
+/// Characters of a name that are repeated.
+const SHOWN_LEN_MAX: usize = 200;
+
+/// A name as it may stand in a sentence.
+fn shown(name: &str) -> String {
+    let mut shown = String::new();
+    for c in name.chars().take(SHOWN_LEN_MAX) {
+        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    if name.chars().nth(SHOWN_LEN_MAX).is_some() { shown + "..." } else { shown }
+}
+
+/// What is said in the middle of an answer that cannot go on. Programs look for the first word.
+pub(super) fn failure_line(error: &WebError) -> String {
+    let text = error.to_string();
+    let class = text.split_once(": ").map(|(class, _)| class);
+    match class.filter(|class| class.ends_with("Error") && !class.contains(' ')) {
+        Some(class) => format!("ERROR: {class}({})\n", &text[class.len() + 2..]),
+        None => format!("ERROR: WebError({text})\n"),
+    }
+}
+
+impl From<DirectoryIoError> for WebError {
+    fn from(error: DirectoryIoError) -> Self {
+        Self::Directory(error)
+    }
+}
+
 /// What Tahoe-LAFS calls the error, in front: programs look for it.
+const fn mutable_name(error: &MutableError) -> &'static str {
+    match error {
+        MutableError::NoShares { .. } | MutableError::NotEnoughShares { .. } => {
+            "UnrecoverableFileError: the directory (or mutable file) could not be retrieved, \
+             because there were insufficient good shares: "
+        }
+        MutableError::Conflict => "UncoordinatedWriteError: ",
+        _ => "",
+    }
+}
+
 const fn upload_name(error: &UploadError) -> &'static str {
     match error {
         UploadError::Unhappy(_) => "UploadUnhappinessError: ",
@@ -166,38 +463,4 @@ const fn download_name(error: &DownloadError) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io;
-
-    use tallac_core::ids::StorageIndex;
-    use tallac_core::placement::UploadUnhappiness;
-
-    use super::*;
-
-    fn check(error: impl Into<WebError>, status: u16, begin: &str) {
-        let error = error.into();
-        assert_eq!(error.status().as_u16(), status, "{error}");
-        assert!(error.to_string().starts_with(begin), "{error}");
-    }
-
-    fn temp_file(kind: ErrorKind) -> SpoolError {
-        SpoolError::TempFile(io::Error::from(kind).into())
-    }
-
-    #[test]
-    fn who_is_at_fault_shows_in_the_status() {
-        let unhappy = UploadUnhappiness::no_servers(StorageIndex::new([0; 16]));
-        check(UploadError::Unhappy(unhappy), 503, "UploadUnhappinessError: server selection");
-        check(UploadError::SourceChanged, 500, "the file became shorter");
-        check(temp_file(ErrorKind::StorageFull), 507, "The node cannot keep the file");
-        check(temp_file(ErrorKind::QuotaExceeded), 507, "The node cannot keep the file");
-        check(temp_file(ErrorKind::PermissionDenied), 500, "The node cannot keep the file");
-        check(SpoolError::Truncated, 400, "The body of the request ended too early");
-        check(SpoolError::Silent { seconds: 60 }, 408, "Nothing more of the body arrived for 60 s");
-        check(DownloadError::NoShares { asked: 1, unanswered: 9 }, 410, "NoSharesError: no shares");
-        let few = DownloadError::NotEnoughShares { found: 2, needed: 3, asked: 2, unanswered: 8 };
-        check(few, 410, "NotEnoughSharesError: 2 of the 3");
-        check(DownloadError::BrokenFile("x".to_owned()), 410, "the file was not encoded properly");
-        check(DownloadError::TooManySegments { size: 1 << 60 }, 400, "a file of");
-    }
-}
+mod tests;

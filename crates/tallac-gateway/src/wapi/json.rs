@@ -1,87 +1,157 @@
-//! What programs are told of files and of the node, `t=json` (sections 8.2 and 8.3). The layout is
-//! Tahoe-LAFS's to the letter: indented by one, and a newline at the end.
+//! What programs are told of files, directories and the node, `t=json` (sections 8.2 to 8.4). The
+//! layout is Tahoe-LAFS's to the letter: indented by one, ASCII only, and a newline at the end.
 
 use std::time::UNIX_EPOCH;
 
-use serde::Serialize;
-use tallac_core::cap::UnknownCap;
+use tallac_core::cap::{Cap, DirectoryCap, FileCap, MutableFormat};
+use tallac_core::dirnode::{Child, Directory, Json, Metadata, Node};
 use tallac_grid::grid::Grid;
 use tallac_grid::servers::{GridServer, Health};
-use tallac_grid::upload::ImmutableCap;
 
 use super::config::Introducers;
-use super::error::WebError;
 
-/// Of a file or whatever a cap names.
-#[derive(Serialize)]
-struct Metadata {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mutable: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    format: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    size: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ro_uri: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    verify_uri: Option<String>,
+/// Members as they are collected: those that are nothing are left out.
+#[derive(Debug, Default)]
+pub(super) struct Members(Vec<(String, Json)>);
+
+impl Members {
+    /// With one more.
+    pub(super) fn with(mut self, name: &str, value: Json) -> Self {
+        self.0.push((name.to_owned(), value));
+        self
+    }
+
+    /// With a text more, if there is one.
+    pub(super) fn with_text(self, name: &str, text: Option<String>) -> Self {
+        match text {
+            Some(text) => self.with(name, Json::String(text)),
+            None => self,
+        }
+    }
+
+    /// The object.
+    pub(super) fn end(self) -> Json {
+        Json::Object(self.0)
+    }
 }
 
-/// What is known of an immutable file. A literal one is called CHK, too.
-pub(super) fn file(cap: &ImmutableCap) -> Result<Vec<u8>, WebError> {
-    let verify_uri = match cap {
-        ImmutableCap::Lit(_) => None,
-        ImmutableCap::Chk(cap) => Some(cap.to_verifier().to_string()),
+/// A number.
+pub(super) fn number(number: impl Into<u64>) -> Json {
+    Json::Number(number.into().to_string())
+}
+
+/// A text.
+pub(super) fn text(text: impl Into<String>) -> Json {
+    Json::String(text.into())
+}
+
+fn of_kind(kind: &str, members: Members) -> Json {
+    Json::Array(vec![text(kind), members.end()])
+}
+
+fn verify_cap(node: &Node) -> Option<String> {
+    node.to_verifier().map(|cap| cap.to_string())
+}
+
+/// What is known of a file. A literal one is called CHK, too.
+pub(super) fn file(node: &Node, size: Option<u64>, metadata: Option<&Metadata>) -> Json {
+    let mut members = shape(node, size)
+        .with_text("ro_uri", node.read_cap())
+        .with_text("rw_uri", node.write_cap())
+        .with_text("verify_uri", verify_cap(node));
+    if let Some(metadata) = metadata {
+        members = members.with("metadata", of_link(metadata));
+    }
+    of_kind("filenode", members)
+}
+
+/// Of what shape a file is.
+fn shape(node: &Node, size: Option<u64>) -> Members {
+    let format = match node.file() {
+        Some(FileCap::SskWrite(cap)) => format_name(cap.format()),
+        Some(FileCap::SskRead(cap)) => format_name(cap.format()),
+        _ => "CHK",
     };
-    let metadata = Metadata {
-        mutable: Some(false),
-        format: Some("CHK"),
-        size: Some(cap.size()),
-        ro_uri: Some(cap.to_string()),
-        verify_uri,
+    let members = Members::default()
+        .with("mutable", Json::Bool(node.is_mutable()))
+        .with("format", text(format));
+    match size {
+        Some(size) => members.with("size", number(size)),
+        None => members,
+    }
+}
+
+/// What a mutable format is called.
+pub(super) const fn format_name(format: MutableFormat) -> &'static str {
+    match format {
+        MutableFormat::Sdmf => "SDMF",
+        MutableFormat::Mdmf => "MDMF",
+    }
+}
+
+/// The same for the metadata of a link.
+fn of_link(metadata: &Metadata) -> Json {
+    Json::Object(metadata.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect())
+}
+
+/// What is known of something whose caps are of a version to come: next to nothing.
+pub(super) fn unknown(
+    node: &Node,
+    metadata: Option<&Metadata>,
+    is_in_immutable_directory: bool,
+) -> Json {
+    let (write_cap, read_cap) = (node.write_cap(), node.read_cap());
+    let is_writeable = write_cap.is_some();
+    let is_immutable = read_cap.is_some() && node.is_alleged_immutable();
+    let mut members =
+        Members::default().with_text("ro_uri", read_cap).with_text("rw_uri", write_cap);
+    if is_writeable {
+        members = members.with("mutable", Json::Bool(true));
+    } else if is_in_immutable_directory || is_immutable {
+        members = members.with("mutable", Json::Bool(false));
+    }
+    if let Some(metadata) = metadata {
+        members = members.with("metadata", of_link(metadata));
+    }
+    of_kind("unknown", members)
+}
+
+/// A directory and what is in it.
+pub(super) fn directory(cap: &DirectoryCap, table: &Directory) -> Json {
+    let children = table.iter().map(|(name, known)| (name.as_str().to_owned(), child(&known)));
+    let node = Node::from(cap.clone());
+    let members = Members::default()
+        .with("children", Json::Object(children.collect()))
+        .with_text("ro_uri", node.read_cap())
+        .with_text("rw_uri", node.write_cap())
+        .with_text("verify_uri", verify_cap(&node))
+        .with("mutable", Json::Bool(node.is_mutable()));
+    of_kind("dirnode", members)
+}
+
+fn child(child: &Child) -> Json {
+    let node = &child.node;
+    let (kind, members) = match node {
+        Node::Known(Cap::File(_)) => ("filenode", shape(node, node.size())),
+        Node::Known(_) => {
+            ("dirnode", Members::default().with("mutable", Json::Bool(node.is_mutable())))
+        }
+        Node::Unknown(_) => ("unknown", Members::default()),
     };
-    print(&("filenode", metadata))
-}
-
-/// What is known of something whose cap is of a version to come: next to nothing.
-pub(super) fn unknown(cap: &UnknownCap) -> Result<Vec<u8>, WebError> {
-    let metadata = Metadata {
-        mutable: cap.is_alleged_immutable().then_some(false),
-        format: None,
-        size: None,
-        ro_uri: cap.is_alleged_readonly().then(|| cap.to_string()),
-        verify_uri: None,
-    };
-    print(&("unknown", metadata))
-}
-
-/// The state of a node.
-#[derive(Serialize)]
-struct Welcome {
-    introducers: IntroducerList,
-    servers: Vec<Server>,
-}
-
-#[derive(Serialize)]
-struct IntroducerList {
-    statuses: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct Server {
-    nodeid: String,
-    connection_status: String,
-    available_space: Option<u64>,
-    nickname: String,
-    version: Option<String>,
-    last_received_data: Option<f64>,
+    let members = members
+        .with("metadata", of_link(&child.metadata))
+        .with_text("rw_uri", node.write_cap())
+        .with_text("ro_uri", node.read_cap())
+        .with_text("verify_uri", verify_cap(node));
+    of_kind(kind, members)
 }
 
 /// Introducers and servers, as `GET /?t=json` tells of them.
-pub(super) fn welcome(grid: &Grid, introducers: &Introducers) -> Result<Vec<u8>, WebError> {
-    let statuses = introducers.statuses().into_iter().map(|status| status.text).collect();
+pub(super) fn welcome(grid: &Grid, introducers: &Introducers) -> Json {
+    let statuses = introducers.statuses().into_iter().map(|status| text(status.text)).collect();
+    let introducers = Members::default().with("statuses", Json::Array(statuses)).end();
     let servers = grid.servers().all().iter().map(|known| server(known)).collect();
-    print(&Welcome { introducers: IntroducerList { statuses }, servers })
+    Members::default().with("introducers", introducers).with("servers", Json::Array(servers)).end()
 }
 
 /// How a server is reached, in a word or with the reason.
@@ -93,29 +163,94 @@ pub(super) fn connection_status(health: &Health) -> String {
     }
 }
 
-fn server(server: &GridServer) -> Server {
+fn server(server: &GridServer) -> Json {
     let (info, health) = (server.info(), server.health());
     let (version, since) = match &health {
         Health::Connected { version, since } => (Some(version), Some(*since)),
         _ => (None, None),
     };
-    Server {
-        nodeid: info.id.as_str().to_owned(),
-        connection_status: connection_status(&health),
-        available_space: version.map(|version| version.available_space),
-        nickname: info.nickname.clone(),
-        version: version.map(|version| version.application_version.clone()),
-        last_received_data: since
-            .and_then(|since| since.duration_since(UNIX_EPOCH).ok())
-            .map(|age| age.as_secs_f64()),
+    let space = version.map(|version| number(version.available_space));
+    let program = version.map(|version| text(&*version.application_version));
+    let received = since.and_then(|since| since.duration_since(UNIX_EPOCH).ok());
+    Members::default()
+        .with("nodeid", text(info.id.as_str()))
+        .with("connection_status", text(connection_status(&health)))
+        .with("available_space", space.unwrap_or(Json::Null))
+        .with("nickname", text(&*info.nickname))
+        .with("version", program.unwrap_or(Json::Null))
+        .with(
+            "last_received_data",
+            received.map_or(Json::Null, |age| Json::float(age.as_secs_f64())),
+        )
+        .end()
+}
+
+/// The text of a value, indented by one, with a newline at the end.
+pub(super) fn pretty(value: &Json) -> String {
+    indented(value) + "\n"
+}
+
+/// The text of a value, indented by one.
+pub(super) fn indented(value: &Json) -> String {
+    let mut out = String::new();
+    write(&mut out, value, 1);
+    out
+}
+
+fn write(out: &mut String, value: &Json, depth: usize) {
+    match value {
+        Json::Array(values) if !values.is_empty() => {
+            for (at, value) in values.iter().enumerate() {
+                out.push(if at == 0 { '[' } else { ',' });
+                new_line(out, depth);
+                write(out, value, depth + 1);
+            }
+            new_line(out, depth - 1);
+            out.push(']');
+        }
+        Json::Object(members) if !members.is_empty() => {
+            for (at, (name, value)) in members.iter().enumerate() {
+                out.push(if at == 0 { '{' } else { ',' });
+                new_line(out, depth);
+                *out += &text(&**name).to_string();
+                *out += ": ";
+                write(out, value, depth + 1);
+            }
+            new_line(out, depth - 1);
+            out.push('}');
+        }
+        Json::String(plain) if is_plain(plain) => {
+            out.push('"');
+            *out += plain;
+            out.push('"');
+        }
+        value => *out += &value.to_string(),
     }
 }
 
-fn print(value: &impl Serialize) -> Result<Vec<u8>, WebError> {
-    let mut out = Vec::new();
-    let layout = serde_json::ser::PrettyFormatter::with_indent(b" ");
-    let mut serializer = serde_json::Serializer::with_formatter(&mut out, layout);
-    value.serialize(&mut serializer).map_err(|_| WebError::Defect)?;
-    out.push(b'\n');
-    Ok(out)
+/// Whether a text stands in JSON as it is. Caps do, and most names.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b'"' && byte != b'\\')
+}
+
+fn new_line(out: &mut String, depth: usize) {
+    out.push('\n');
+    out.extend(std::iter::repeat_n(' ', depth));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_layout_is_pythons() {
+        let value = Json::parse(
+            r#"["dirnode", {"a": {}, "b": [],
+            "é😀\"": [1, 1.5, true, null], "c": {"d": "e\n"}}]"#,
+        );
+        let expected = "[\n \"dirnode\",\n {\n  \"a\": {},\n  \"b\": [],\n  \
+            \"\\u00e9\\ud83d\\ude00\\\"\": [\n   1,\n   1.5,\n   true,\n   null\n  ],\n  \
+            \"c\": {\n   \"d\": \"e\\n\"\n  }\n }\n]\n";
+        assert_eq!(pretty(&value.unwrap()), expected);
+    }
 }

@@ -1,26 +1,41 @@
 //! The web API (WAPI, specification section 8): what programs and browsers ask of a node.
 //!
-//! `route` says what a URL names, `files` answers for it; `upload` with `spool`, `download` with
-//! `range` and `content_type`, `json` and `welcome` make the answers; `error` is the one place
-//! where what went wrong becomes a status; `serve` keeps the connections. Directories and mutable
-//! files are not here yet: they are answered with 501.
+//! `serve` keeps the connections. `asked` understands a request: `route` its path, `args` what is
+//! in its URL and its form, `spool` its file. `dispatch` hands it on: to `unlinked` for `/uri`, by
+//! way of `place`, which follows a path, to `file_node` or `directory_node`, or to `operations`,
+//! where long `walks` are kept. `download`, `json`, `listing` and `html` make the answers, `make`
+//! and `child_map` what is stored. `error` is the one place where what went wrong becomes a status.
 
 mod access_log;
+mod args;
+mod asked;
 mod body;
+mod child_map;
 mod config;
 mod content_type;
+mod directory_node;
+mod dispatch;
 mod download;
 mod error;
-mod files;
+mod file_node;
+mod form;
+mod html;
 mod json;
+mod listing;
+mod make;
+mod multipart;
+mod operations;
+mod place;
 mod query;
 mod range;
 mod reply;
+mod request_body;
 mod route;
 mod serve;
 mod spool;
 mod stall;
-mod upload;
+mod unlinked;
+mod walks;
 mod welcome;
 
 pub use config::{IntroducerStatus, Introducers, WebConfig, WebLimits};
@@ -39,13 +54,14 @@ pub struct WebApi(Arc<State>);
 struct State {
     grid: Grid,
     config: WebConfig,
+    operations: operations::Operations,
 }
 
 impl WebApi {
     /// Of a node that uses this grid.
     #[must_use]
     pub fn new(grid: Grid, config: WebConfig) -> Self {
-        Self(Arc::new(State { grid, config }))
+        Self(Arc::new(State { grid, config, operations: operations::Operations::default() }))
     }
 
     /// Serves connections to `listener` until `shutdown` is ready. Then takes no more, lets
@@ -60,7 +76,8 @@ impl WebApi {
 pub(crate) fn parse_as_everything(text: &str) {
     let _ = route::Route::parse(text);
     if let Ok(query) = query::Query::parse(Some(text)) {
-        let _ = (query.operation(), query.is_on("save"));
+        let args = args::Args::new(query, query::Query::default());
+        let _ = (args.operation(), args.is_on("save"), args.replace(), args.offset());
     }
     for size in [0, 1000, u64::MAX] {
         if let range::Selection::Part(part) = range::Selection::parse(text, size) {

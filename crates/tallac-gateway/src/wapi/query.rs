@@ -1,4 +1,5 @@
-//! The arguments of a URL, `?name=value&name=value` (section 8.1).
+//! The arguments of a URL, `?name=value&name=value`, and of a form in the same syntax (section
+//! 8.1).
 
 use std::borrow::Cow;
 
@@ -22,24 +23,14 @@ impl Query {
         Ok(Self { pairs })
     }
 
+    /// These arguments.
+    pub(super) const fn from_pairs(pairs: Vec<(String, String)>) -> Self {
+        Self { pairs }
+    }
+
     /// The value of an argument; of the first, where there are several.
     pub(super) fn value(&self, name: &str) -> Option<&str> {
         self.pairs.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
-    }
-
-    /// Which operation is asked for: `t=`, empty where there is none.
-    pub(super) fn operation(&self) -> &str {
-        self.value("t").unwrap_or_default().trim()
-    }
-
-    /// A switch that is off unless it is given.
-    pub(super) fn is_on(&self, name: &'static str) -> Result<bool, WebError> {
-        let Some(value) = self.value(name) else { return Ok(false) };
-        match value.to_ascii_lowercase().as_str() {
-            "true" | "t" | "1" | "on" => Ok(true),
-            "false" | "f" | "0" | "off" => Ok(false),
-            _ => Err(WebError::NoBoolean(name)),
-        }
     }
 }
 
@@ -83,30 +74,12 @@ mod tests {
     #[test]
     fn the_first_value_counts_decoded() {
         let query = Query::parse(Some("t=+json%20&a=%C3%A9+b&a=2&&c&d=x=y")).unwrap();
-        assert_eq!(query.operation(), "json");
+        assert_eq!(query.value("t"), Some(" json "));
         assert_eq!(query.value("a"), Some("é b"));
         assert_eq!(query.value("c"), Some(""));
         assert_eq!(query.value("d"), Some("x=y"));
         assert_eq!(query.value("e"), None);
-        assert_eq!(Query::parse(None).unwrap().operation(), "");
-    }
-
-    #[test]
-    fn booleans_are_tahoes() {
-        let is_on = |value: &str| {
-            let query = Query::parse(Some(&format!("save={value}"))).unwrap();
-            query.is_on("save").ok()
-        };
-        for yes in ["true", "T", "1", "On"] {
-            assert_eq!(is_on(yes), Some(true), "{yes}");
-        }
-        for no in ["false", "F", "0", "OFF"] {
-            assert_eq!(is_on(no), Some(false), "{no}");
-        }
-        for bad in ["", "yes", "2", "maybe"] {
-            assert_eq!(is_on(bad), None, "{bad}");
-        }
-        assert!(!Query::default().is_on("save").unwrap());
+        assert_eq!(Query::parse(None).unwrap().value("t"), None);
     }
 
     #[test]
@@ -120,7 +93,6 @@ mod tests {
         #[test]
         fn no_query_is_too_odd(raw in "(t=|%[0-9a-fA-F]{0,2}|[&=+]|\\PC){0,30}") {
             if let Ok(query) = Query::parse(Some(&raw)) {
-                let _ = (query.operation(), query.is_on("save"));
                 prop_assert!(query.pairs.len() <= raw.len());
             }
         }

@@ -5,6 +5,8 @@ use http::header::{ACCEPT_RANGES, ALLOW, CONTENT_RANGE, CONTENT_TYPE};
 use http::header::{CONTENT_LENGTH, ETAG, HeaderName, LOCATION, REFERRER_POLICY, X_FRAME_OPTIONS};
 use http::{HeaderValue, Response, StatusCode};
 
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
 use super::body::Body;
 use super::error::WebError;
 
@@ -13,6 +15,15 @@ pub(super) const TEXT_UTF8: &str = "text/plain;charset=utf-8";
 
 /// Type of caps and of metadata, as Tahoe-LAFS has it.
 pub(super) const TEXT: &str = "text/plain";
+
+/// Type of pages.
+pub(super) const HTML: &str = "text/html; charset=utf-8";
+
+/// Type of what programs are told of the node.
+pub(super) const JSON: &str = "application/json; charset=utf-8";
+
+/// What cannot stand in a header as it is. A percent sign can: it is one of the client's quoting.
+const UNPRINTABLE: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>');
 
 /// An answer.
 #[derive(Debug)]
@@ -40,6 +51,13 @@ impl Reply {
             .header(CONTENT_LENGTH, len.into())
     }
 
+    /// Of a length that nobody knows yet.
+    pub(super) fn streamed(content_type: &'static str, body: Body) -> Self {
+        let mut reply = Self::empty(StatusCode::OK);
+        *reply.response.body_mut() = body;
+        reply.header(CONTENT_TYPE, HeaderValue::from_static(content_type))
+    }
+
     /// Without a body, and without a word about one.
     pub(super) fn empty(status: StatusCode) -> Self {
         let mut response = Response::new(Body::full(Bytes::new()));
@@ -58,6 +76,27 @@ impl Reply {
     pub(super) fn found(location: &str) -> Result<Self, WebError> {
         let value = HeaderValue::from_str(location).map_err(|_| WebError::Defect)?;
         let body = Body::full("The capability has its own page.\n");
+        Ok(Self::new(StatusCode::FOUND, TEXT_UTF8, body).header(LOCATION, value))
+    }
+
+    /// Made; look there.
+    pub(super) fn see_other(location: &str) -> Result<Self, WebError> {
+        let mut reply = Self::found(location)?;
+        *reply.response.status_mut() = StatusCode::SEE_OTHER;
+        Ok(reply)
+    }
+
+    /// With another status.
+    pub(super) fn status(mut self, status: StatusCode) -> Self {
+        *self.response.status_mut() = status;
+        self
+    }
+
+    /// Done; look where the client wanted to go on.
+    pub(super) fn when_done(location: &str) -> Result<Self, WebError> {
+        let location = utf8_percent_encode(location, UNPRINTABLE).to_string();
+        let value = HeaderValue::from_str(&location).map_err(|_| WebError::Defect)?;
+        let body = Body::full("Done.\n");
         Ok(Self::new(StatusCode::FOUND, TEXT_UTF8, body).header(LOCATION, value))
     }
 

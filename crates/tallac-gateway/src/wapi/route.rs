@@ -19,6 +19,8 @@ pub(super) enum Route {
         /// slash.
         children: Vec<String>,
     },
+    /// `/operations/HANDLE`: an operation that was begun earlier.
+    Operation(String),
     /// `/file/CAP/NAME` or `/named/CAP/NAME`: a file under a name of the client's choice.
     Named {
         /// The cap's text.
@@ -63,6 +65,9 @@ impl Route {
             ("uri", None | Some("")) => Ok(Self::Root(RootName::Uri)),
             ("cap", None | Some("")) => Ok(Self::Root(RootName::Cap)),
             ("uri" | "cap", Some(rest)) => Self::node(rest),
+            ("operations", Some(handle)) => {
+                Ok(Self::Operation(decode(handle.strip_suffix('/').unwrap_or(handle))?))
+            }
             ("file" | "named", rest) => Self::named(rest.unwrap_or_default()),
             _ => Err(WebError::NoSuchPage),
         }
@@ -125,6 +130,7 @@ mod tests {
         check("/named/C/a/b/c", named("C", Some("c")));
         check("/named/", named("", None));
         check("/%75ri/C", node("C", &[]));
+        check("/operations/a%20b", Route::Operation("a b".to_owned()));
     }
 
     #[test]

@@ -6,10 +6,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::EXPECT;
 use http::{Request, Response, StatusCode};
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -22,9 +20,11 @@ use tokio_util::task::TaskTracker;
 use super::State;
 use super::access_log::AccessLine;
 use super::body::Body;
+use super::dispatch;
 use super::error::WebError;
-use super::files;
 use super::reply::Reply;
+use super::request_body::RequestBody;
+use super::spool::Pieces;
 use super::stall::WriteStall;
 
 /// How long to wait after a connection could not be accepted: the usual reason is that this
@@ -131,10 +131,11 @@ async fn connection(
     ended.map_err(io::Error::other)
 }
 
-async fn answer(state: &State, request: Request<Incoming>) -> Response<Body> {
+async fn answer(state: &Arc<State>, request: Request<Incoming>) -> Response<Body> {
     let access = AccessLine::new(request.method(), request.uri());
-    let (head, mut body) = request.into_parts();
-    let reply = match files::answer(state, &head, &mut body).await {
+    let (head, body) = request.into_parts();
+    let mut body = RequestBody::new(body, state.config.limits.upload_silence);
+    let reply = match dispatch::answer(state, &head, body.clone()).await {
         Ok(reply) => reply,
         Err(error) => {
             note(&error);
@@ -166,13 +167,13 @@ fn note(error: &WebError) {
 }
 
 /// Reads what is left of a body, within bounds.
-async fn drain(body: &mut (impl http_body::Body<Data = Bytes> + Unpin)) {
-    if body.size_hint().lower() > DRAIN_LEN_MAX {
+async fn drain(body: &mut RequestBody) {
+    if body.announced() > DRAIN_LEN_MAX {
         return;
     }
     let mut len = 0;
-    while let Some(Ok(frame)) = body.frame().await {
-        len += frame.data_ref().map_or(0, |piece| piece.len() as u64);
+    while let Ok(Some(piece)) = body.next().await {
+        len += piece.len() as u64;
         if len > DRAIN_LEN_MAX {
             return;
         }

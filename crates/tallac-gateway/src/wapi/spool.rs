@@ -8,10 +8,8 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
 use tallac_grid::source::{FileSource, UploadSource};
 use tallac_grid::upload::{ConvergentKeyHasher, FileKey, Uploader};
 
@@ -36,6 +34,18 @@ pub(super) enum SpoolError {
         /// How long.
         seconds: u64,
     },
+    /// More than is taken of what has to be held in memory.
+    #[error(
+        "FileTooLargeError: the body of the request is longer than {max} bytes, the most that is \
+         taken for this; nothing was stored."
+    )]
+    TooLarge {
+        /// The most, in bytes.
+        max: u64,
+    },
+    /// The body says that it is a form, and is none.
+    #[error("The form in the body of the request cannot be read: {0}; nothing was stored.")]
+    BadForm(&'static str),
     /// The file could not be made, written or read.
     #[error(
         "The node cannot keep the file while it arrives: {0}. Make room, or set tempdir in \
@@ -50,50 +60,107 @@ impl SpoolError {
     }
 }
 
+/// Bytes that arrive one piece after the other: those of a body, or of a file in a form.
+pub(super) trait Pieces: Send {
+    /// Bytes that will come at least, as far as is known.
+    fn announced(&self) -> u64 {
+        0
+    }
+
+    /// The next piece, never empty; nothing at the end.
+    fn next(&mut self) -> impl Future<Output = Result<Option<Bytes>, SpoolError>> + Send;
+}
+
 /// A body that has arrived.
 pub(super) struct Plaintext {
     /// Where it is.
-    pub(super) source: Box<dyn UploadSource>,
+    pub(super) source: Spooled,
     /// Its key, if it is known already.
     pub(super) key: FileKey,
 }
 
-/// Where and how bodies are taken in.
+/// Where a body is.
 #[derive(Debug)]
-pub(super) struct Spool<'a> {
-    /// Directory of the files.
-    pub(super) tempdir: PathBuf,
-    /// How long a client may send nothing.
-    pub(super) silence: Duration,
-    /// What takes the key.
-    pub(super) uploader: &'a Uploader,
+pub(super) enum Spooled {
+    /// It is small.
+    Memory(Bytes),
+    /// In a file without a name.
+    Disk(FileSource),
 }
 
-impl Spool<'_> {
+impl UploadSource for Spooled {
+    fn size(&self) -> u64 {
+        match self {
+            Self::Memory(bytes) => bytes.size(),
+            Self::Disk(file) => file.size(),
+        }
+    }
+
+    fn read_at(&mut self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        match self {
+            Self::Memory(bytes) => bytes.read_at(offset, out),
+            Self::Disk(file) => file.read_at(offset, out),
+        }
+    }
+}
+
+impl std::fmt::Debug for Plaintext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Plaintext({} bytes)", self.source.size())
+    }
+}
+
+impl Plaintext {
+    /// All of it in memory, if that is no more than `max` bytes.
+    pub(super) async fn into_bytes(mut self, max: u64) -> Result<Bytes, SpoolError> {
+        if let Spooled::Memory(bytes) = self.source {
+            return Ok(bytes);
+        }
+        let size = self.source.size();
+        let Some(len) = usize::try_from(size).ok().filter(|_| size <= max) else {
+            return Err(SpoolError::TooLarge { max });
+        };
+        blocking(move || {
+            let mut held = BytesMut::zeroed(len);
+            self.source.read_at(0, &mut held)?;
+            Ok(held.freeze())
+        })
+        .await
+    }
+}
+
+/// Where and how bodies are taken in.
+#[derive(Debug)]
+pub(super) struct Spool {
+    /// Directory of the files.
+    pub(super) tempdir: PathBuf,
+    /// What takes the key.
+    pub(super) uploader: Uploader,
+}
+
+impl Spool {
     /// Takes in a body until its end.
-    pub(super) async fn receive<B>(&self, body: &mut B) -> Result<Plaintext, SpoolError>
-    where
-        B: http_body::Body<Data = Bytes> + Unpin,
-    {
-        let announced = body.size_hint().lower();
+    pub(super) async fn receive(&self, body: &mut impl Pieces) -> Result<Plaintext, SpoolError> {
+        let announced = body.announced();
         if announced >= MEMORY_MAX as u64 {
             return self.to_disk(body, Vec::new()).await;
         }
         let mut held = BytesMut::with_capacity(usize::try_from(announced).unwrap_or(0));
-        while let Some(piece) = self.next(body).await? {
+        while let Some(piece) = body.next().await? {
             if held.len() + piece.len() >= MEMORY_MAX {
                 return self.to_disk(body, vec![held.freeze(), piece]).await;
             }
             held.extend_from_slice(&piece);
         }
-        Ok(Plaintext { source: Box::new(held.freeze()), key: FileKey::Convergent })
+        Ok(Plaintext { source: Spooled::Memory(held.freeze()), key: FileKey::Convergent })
     }
 
     /// Writes what has arrived, and the rest.
-    async fn to_disk<B>(&self, body: &mut B, begun: Vec<Bytes>) -> Result<Plaintext, SpoolError>
-    where
-        B: http_body::Body<Data = Bytes> + Unpin,
-    {
+    async fn to_disk(
+        &self,
+        body: &mut impl Pieces,
+        begun: Vec<Bytes>,
+    ) -> Result<Plaintext, SpoolError> {
         let (tempdir, hasher) = (self.tempdir.clone(), self.uploader.key_hasher());
         let create = move || Ok(Writer { file: tempfile::tempfile_in(tempdir)?, hasher });
         let mut writer = blocking(create).await?;
@@ -101,51 +168,28 @@ impl Spool<'_> {
         loop {
             let write = blocking(move || writer.write(&batch));
             // A thread writes what is here while more arrives.
-            (writer, batch) = tokio::try_join!(write, self.batch(body))?;
+            (writer, batch) = tokio::try_join!(write, next_batch(body))?;
             if batch.is_empty() {
                 break;
             }
         }
         blocking(move || {
-            let source = Box::new(FileSource::new(writer.file)?);
+            let source = Spooled::Disk(FileSource::new(writer.file)?);
             Ok(Plaintext { source, key: writer.hasher.finish() })
         })
         .await
     }
+}
 
-    /// Pieces that together are worth writing; none at the end.
-    async fn batch<B>(&self, body: &mut B) -> Result<Vec<Bytes>, SpoolError>
-    where
-        B: http_body::Body<Data = Bytes> + Unpin,
-    {
-        let (mut batch, mut len) = (Vec::new(), 0);
-        while len < BATCH_LEN && batch.len() < PIECES_MAX {
-            let Some(piece) = self.next(body).await? else { break };
-            len += piece.len();
-            batch.push(piece);
-        }
-        Ok(batch)
+/// Pieces that together are worth writing; none at the end.
+async fn next_batch(body: &mut impl Pieces) -> Result<Vec<Bytes>, SpoolError> {
+    let (mut batch, mut len) = (Vec::new(), 0);
+    while len < BATCH_LEN && batch.len() < PIECES_MAX {
+        let Some(piece) = body.next().await? else { break };
+        len += piece.len();
+        batch.push(piece);
     }
-
-    /// The next piece, never empty.
-    async fn next<B>(&self, body: &mut B) -> Result<Option<Bytes>, SpoolError>
-    where
-        B: http_body::Body<Data = Bytes> + Unpin,
-    {
-        loop {
-            let frame = tokio::time::timeout(self.silence, body.frame())
-                .await
-                .map_err(|_| SpoolError::Silent { seconds: self.silence.as_secs() })?;
-            match frame {
-                None => return Ok(None),
-                Some(Err(_)) => return Err(SpoolError::Truncated),
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(piece) if !piece.is_empty() => return Ok(Some(piece)),
-                    _ => {}
-                },
-            }
-        }
-    }
+    Ok(batch)
 }
 
 /// The file on the disk, and the key of what went into it.

@@ -4,27 +4,19 @@ use std::fmt::Write as _;
 
 use tallac_grid::servers::{GridServer, Health};
 
+use super::html::{self, escape};
 use super::{State, json};
-
-/// Everything but the tables.
-const STYLE: &str = "body{font-family:sans-serif;margin:2em;max-width:70em}\
-table{border-collapse:collapse}td,th{text-align:left;padding:.3em 1em .3em 0;\
-border-bottom:1px solid #ccc}code{word-break:break-all}";
 
 /// The page.
 pub(super) fn page(state: &State) -> String {
     let config = &state.config;
     let nickname = escape(&config.nickname);
-    let mut page = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <title>{nickname} - Tallac</title><style>{STYLE}</style></head><body>\n\
-         <h1>{nickname}</h1>\n<p>{}</p>\n",
-        escape(&config.application_version)
-    );
+    let mut page = html::begin(&format!("{nickname} - Tallac"));
+    let version = escape(&config.application_version);
+    let _ = writeln!(page, "<h1>{nickname}</h1>\n<p>{version}</p>");
     introducers(&mut page, state);
     servers(&mut page, state);
-    page += "</body></html>\n";
-    page
+    page + html::END
 }
 
 fn introducers(page: &mut String, state: &State) {
@@ -93,30 +85,9 @@ fn space(bytes: u64) -> String {
     format!("{left} {}", units[unit])
 }
 
-/// Names come from others: none of them becomes markup.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped += "&amp;",
-            '<' => escaped += "&lt;",
-            '>' => escaped += "&gt;",
-            '"' => escaped += "&quot;",
-            '\'' => escaped += "&#39;",
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn markup_is_escaped() {
-        assert_eq!(escape("<b>'&\"</b>é"), "&lt;b&gt;&#39;&amp;&quot;&lt;/b&gt;é");
-    }
 
     #[test]
     fn space_is_short() {

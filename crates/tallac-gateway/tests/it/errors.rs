@@ -32,8 +32,12 @@ async fn caps_that_cannot_be_read() {
     get(format!("/uri/URI:CHK:{FIELDS}:3:10:10x"), 400, "something follows its end").await;
     get(format!("/uri/URI:CHK-Verifier:{FIELDS}:3:10:10"), 400, "only check shares").await;
     get(format!("/file/URI:SSK-Verifier:{FIELDS}/x"), 400, "only check shares").await;
-    get(format!("/uri/URI:SSK:{FIELDS}"), 501, "does not do that yet: mutable files").await;
-    get(format!("/uri/URI:DIR2:{FIELDS}/a/b"), 501, "does not do that yet: directories").await;
+    get(format!("/uri/URI:DIR2-Verifier:{FIELDS}/a/b"), 400, "only check shares").await;
+    get(format!("/uri/URI:SSK:{FIELDS}"), 410, "UnrecoverableFileError: the directory").await;
+    get(format!("/uri/URI:MDMF-RO:{FIELDS}?t=json"), 410, "UnrecoverableFileError").await;
+    get(format!("/uri/URI:DIR2:{FIELDS}/a/b"), 410, "UnrecoverableFileError").await;
+    get(format!("/uri/URI:DIR2-CHK:{FIELDS}:3:10:100"), 410, "NoSharesError").await;
+    get(format!("/named/URI:DIR2:{FIELDS}/x"), 400, "no content of its own").await;
     get("/uri?uri=garbage".into(), 400, "Invalid capability").await;
     get(format!("/uri/URI:CHK:{FIELDS}:0:0:10?t=json"), 400, "0-of-0").await;
     check(&web, ("HEAD", "/uri/garbage"), (400, "")).await;
@@ -53,13 +57,23 @@ async fn requests_that_make_no_sense() {
         (("GET", "/?t=zz"), (400, "GET /: bad t=zz")),
         (("GET", &format!("{lit}?t=zzz")), (400, "GET file: bad t=zzz")),
         (("GET", &format!("{lit}?t=lg4chvdp:lg4chvdp")), (400, "GET file: bad t=(not shown)")),
-        (("GET", &format!("{lit}?t=info")), (501, "does not do that yet")),
         (("HEAD", &format!("{lit}?t=json")), (400, "")),
         (("GET", &format!("{lit}?save=maybe")), (400, "invalid boolean argument: save=")),
         (("GET", &format!("{lit}/x")), (400, "Files have no children named 'x'")),
         (("GET", &format!("{lit}/")), (400, "Files have no children named ''")),
         (("PUT", lit), (400, "An immutable file cannot be changed")),
-        (("DELETE", lit), (400, "An immutable file cannot be changed")),
+        (("PUT", &format!("{lit}?offset=1")), (400, "append operation invoked on an immutable")),
+        (("PUT", &format!("{lit}?offset=-1")), (400, "Invalid offset")),
+        (("PUT", &format!("{lit}?replace=false")), (409, "already a child by that name")),
+        (("PUT", &format!("{lit}?replace=zz")), (400, "invalid replace= argument")),
+        (("PUT", &format!("{lit}?t=uri")), (400, "cannot be replaced or removed")),
+        (("PUT", &format!("{lit}?t=zz")), (400, "PUT to a file: bad t=zz")),
+        (("PUT", &format!("{lit}/x")), (409, "Cannot create directory 'x', because its parent")),
+        (("POST", &format!("{lit}?t=upload")), (400, "An immutable file cannot be changed")),
+        (("DELETE", lit), (400, "cannot be replaced or removed")),
+        (("GET", "/uri/ro.x-later:abc"), (400, "GET unknown URI type")),
+        (("GET", "/operations/none"), (404, "unknown/expired handle")),
+        (("GET", "/operations"), (404, "no such page")),
         (("POST", lit), (400, "POST to file: bad t=")),
         (("POST", &format!("{lit}?t=check")), (501, "checking files")),
         (("PUT", named), (405, "This URL takes only GET, HEAD.")),
@@ -69,11 +83,11 @@ async fn requests_that_make_no_sense() {
         (("OPTIONS", "*"), (501, "don't know how to treat")),
         (("PUT", "/uri?t=zzz"), (400, "/uri accepts only PUT, PUT?t=mkdir")),
         (("POST", "/uri?t=zzz"), (400, "/uri accepts only PUT, PUT?t=mkdir")),
-        (("PUT", "/uri?t=mkdir"), (501, "making directories")),
-        (("POST", "/uri?t=mkdir"), (501, "making directories")),
-        (("POST", "/uri"), (501, "uploads from forms")),
-        (("PUT", "/uri?mutable=true"), (501, "making mutable files")),
-        (("PUT", "/uri?format=MDMF"), (501, "making mutable files")),
+        (("PUT", "/uri?t=mkdir&format=chk"), (400, "format=CHK not accepted")),
+        (("POST", "/uri"), (400, "needs file=")),
+        (("PUT", "/uri?mutable=true&private-key=%21"), (400, "private-key= must be")),
+        (("PUT", "/uri?mutable=true&private-key=AAAA"), (400, "private-key= holds no key")),
+        (("POST", "/uri?t=mkdir&private-key=AAAA"), (400, "private-key= holds no key")),
         (("PUT", "/uri?format=zzz"), (400, "Unknown format: zzz, I know CHK, SDMF, MDMF")),
         (("PUT", "/uri?mutable=zz"), (400, "invalid boolean argument: mutable=")),
     ];

@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails in a test should end it, helpers included")]
 
+mod directories;
 mod download;
 mod errors;
+mod mutable;
+mod operations;
 mod pages;
 mod patience;
 mod support;

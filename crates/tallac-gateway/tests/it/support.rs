@@ -94,6 +94,82 @@ impl Web {
         self.ask("GET", target, &[]).await
     }
 
+    /// A request with a body.
+    pub(crate) async fn send(
+        &self,
+        request: (&str, &str),
+        headers: &[&str],
+        body: &[u8],
+    ) -> Answer {
+        let mut client = self.connect().await;
+        client.send(request.0, request.1, headers, body).await;
+        client.answer(request.0).await.unwrap()
+    }
+
+    /// A body that says nothing of its type, such as JSON.
+    pub(crate) async fn post(&self, target: &str, body: impl AsRef<[u8]>) -> Answer {
+        self.send(("POST", target), &[], body.as_ref()).await
+    }
+
+    pub(crate) async fn delete(&self, target: &str) -> Answer {
+        self.ask("DELETE", target, &[]).await
+    }
+
+    /// A form as browsers send it, perhaps with a file and its name.
+    pub(crate) async fn form(
+        &self,
+        target: &str,
+        fields: &[(&str, &str)],
+        file: Option<(&str, &[u8])>,
+    ) -> Answer {
+        let mut body = Vec::new();
+        for (name, value) in fields {
+            let head = format!("Content-Disposition: form-data; name=\"{name}\"\r\n\r\n");
+            body.extend(format!("--XX\r\n{head}{value}\r\n").bytes());
+        }
+        if let Some((name, content)) = file {
+            let head = "Content-Disposition: form-data; name=\"file\"";
+            body.extend(format!("--XX\r\n{head}; filename=\"{name}\"\r\n\r\n").bytes());
+            body.extend(content);
+            body.extend(b"\r\n");
+        }
+        body.extend(b"--XX--\r\n");
+        let headers = ["Content-Type: multipart/form-data; boundary=XX"];
+        self.send(("POST", target), &headers, &body).await
+    }
+
+    /// A request that must be answered with a cap or another text, which is returned.
+    pub(crate) async fn text_of(&self, method: &str, target: &str, body: &[u8]) -> String {
+        let answer = self.send((method, target), &[], body).await;
+        assert!([200, 201].contains(&answer.status), "{method}: {}", answer.text());
+        answer.text()
+    }
+
+    /// A new mutable directory.
+    pub(crate) async fn mkdir(&self) -> String {
+        self.text_of("POST", "/uri?t=mkdir", b"").await
+    }
+
+    /// What a `POST` streams, up to the end of the connection, its chunks put together.
+    pub(crate) async fn stream(&self, target: &str) -> (Answer, String) {
+        let mut client = self.connect().await;
+        client.send("POST", target, &["Connection: close"], b"").await;
+        let answer = client.head().await.unwrap();
+        assert_eq!(answer.header("transfer-encoding"), Some("chunked"));
+        let raw = client.body(usize::MAX).await;
+        let (mut rest, mut text) = (&raw[..], Vec::new());
+        while let Some(end) = rest.windows(2).position(|window| window == b"\r\n") {
+            let size = std::str::from_utf8(&rest[..end]).unwrap();
+            let size = usize::from_str_radix(size, 16).unwrap();
+            if size == 0 {
+                break;
+            }
+            text.extend(&rest[end + 2..end + 2 + size]);
+            rest = &rest[end + 4 + size..];
+        }
+        (answer, String::from_utf8(text).unwrap())
+    }
+
     /// Puts a file in.
     pub(crate) async fn put(&self, target: &str, body: &[u8]) -> Answer {
         let mut client = self.connect().await;

@@ -2,8 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+mod collisions;
+mod directory;
+mod directory_edits;
 mod download;
 mod hostile;
+mod mutable;
 mod sources;
 mod support;
 mod upload;

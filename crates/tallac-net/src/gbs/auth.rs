@@ -4,7 +4,7 @@
 use data_encoding::BASE64;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use subtle::ConstantTimeEq;
-use tallac_core::secrets::{CancelSecret, LeaseSecrets, RenewSecret, UploadSecret};
+use tallac_core::secrets::{CancelSecret, LeaseSecrets, RenewSecret, UploadSecret, WriteEnabler};
 use zeroize::Zeroizing;
 
 use crate::identity::Swissnum;
@@ -42,6 +42,11 @@ pub(crate) fn upload_header(secret: &UploadSecret) -> HeaderValue {
     header(UPLOAD, secret.expose())
 }
 
+/// The header that carries a write enabler.
+pub(crate) fn write_enabler_header(secret: &WriteEnabler) -> HeaderValue {
+    header(WRITE_ENABLER, secret.expose())
+}
+
 fn header(name: &str, secret: &[u8]) -> HeaderValue {
     let encoded = Zeroizing::new(BASE64.encode(secret));
     sensitive(Zeroizing::new(format!("{name} {}", *encoded)))
@@ -59,9 +64,9 @@ pub(crate) enum SecretsError {
     /// A header is no name and base64.
     #[error("X-Tahoe-Authorization must be the name of a secret, a space, and base64")]
     Malformed,
-    /// A lease secret has another length.
-    #[error("lease secrets must have 32 bytes")]
-    LeaseSecretLength,
+    /// A lease secret or a write enabler has another length.
+    #[error("lease secrets and write enablers must have 32 bytes")]
+    FixedLength,
     /// A secret has no bytes, or unreasonably many.
     #[error("a secret must have 1 to {SECRET_LEN_MAX} bytes")]
     SecretLength,
@@ -79,7 +84,7 @@ pub(crate) struct Secrets {
     renew: Option<RenewSecret>,
     cancel: Option<CancelSecret>,
     upload: Option<UploadSecret>,
-    write_enabler: bool,
+    write_enabler: Option<WriteEnabler>,
 }
 
 impl Secrets {
@@ -95,12 +100,15 @@ impl Secrets {
                 return Err(SecretsError::SecretLength);
             }
             let is_repeated = match name {
-                RENEW => secrets.renew.replace(RenewSecret::new(lease_secret(&secret)?)).is_some(),
+                RENEW => secrets.renew.replace(RenewSecret::new(of_32_bytes(&secret)?)).is_some(),
                 CANCEL => {
-                    secrets.cancel.replace(CancelSecret::new(lease_secret(&secret)?)).is_some()
+                    secrets.cancel.replace(CancelSecret::new(of_32_bytes(&secret)?)).is_some()
                 }
                 UPLOAD => secrets.upload.replace(UploadSecret::new(secret.to_vec())).is_some(),
-                WRITE_ENABLER => std::mem::replace(&mut secrets.write_enabler, true),
+                WRITE_ENABLER => {
+                    let secret = WriteEnabler::new(of_32_bytes(&secret)?);
+                    secrets.write_enabler.replace(secret).is_some()
+                }
                 _ => return Err(SecretsError::Malformed),
             };
             if is_repeated {
@@ -113,7 +121,7 @@ impl Secrets {
     /// Asserts that there are none.
     pub(crate) fn none(self) -> Result<(), SecretsError> {
         match self {
-            Self { renew: None, cancel: None, upload: None, write_enabler: false } => Ok(()),
+            Self { renew: None, cancel: None, upload: None, write_enabler: None } => Ok(()),
             _ => Err(SecretsError::WrongSet("none")),
         }
     }
@@ -121,7 +129,7 @@ impl Secrets {
     /// The upload secret, if that is all.
     pub(crate) fn upload(self) -> Result<UploadSecret, SecretsError> {
         match self {
-            Self { renew: None, cancel: None, upload: Some(upload), write_enabler: false } => {
+            Self { renew: None, cancel: None, upload: Some(upload), write_enabler: None } => {
                 Ok(upload)
             }
             _ => Err(SecretsError::WrongSet("upload-secret")),
@@ -135,7 +143,7 @@ impl Secrets {
                 renew: Some(renew),
                 cancel: Some(cancel),
                 upload: None,
-                write_enabler: false,
+                write_enabler: None,
             } => Ok(LeaseSecrets { renew, cancel }),
             _ => Err(SecretsError::WrongSet("lease-renew-secret, lease-cancel-secret")),
         }
@@ -148,17 +156,34 @@ impl Secrets {
                 renew: Some(renew),
                 cancel: Some(cancel),
                 upload: Some(upload),
-                write_enabler: false,
+                write_enabler: None,
             } => Ok((LeaseSecrets { renew, cancel }, upload)),
             _ => Err(SecretsError::WrongSet(
                 "lease-renew-secret, lease-cancel-secret, upload-secret",
             )),
         }
     }
+
+    /// The secrets of a lease and the write enabler, if that is all.
+    pub(crate) fn lease_and_write_enabler(
+        self,
+    ) -> Result<(LeaseSecrets, WriteEnabler), SecretsError> {
+        match self {
+            Self {
+                renew: Some(renew),
+                cancel: Some(cancel),
+                upload: None,
+                write_enabler: Some(write_enabler),
+            } => Ok((LeaseSecrets { renew, cancel }, write_enabler)),
+            _ => Err(SecretsError::WrongSet(
+                "lease-renew-secret, lease-cancel-secret, write-enabler",
+            )),
+        }
+    }
 }
 
-fn lease_secret(secret: &[u8]) -> Result<[u8; 32], SecretsError> {
-    secret.try_into().map_err(|_| SecretsError::LeaseSecretLength)
+fn of_32_bytes(secret: &[u8]) -> Result<[u8; 32], SecretsError> {
+    secret.try_into().map_err(|_| SecretsError::FixedLength)
 }
 
 #[cfg(test)]
@@ -195,6 +220,12 @@ mod tests {
         assert_eq!(Secrets::parse(&sent).unwrap().lease().unwrap(), lease);
         assert!(Secrets::parse(&sent).unwrap().none().is_err());
         assert!(Secrets::parse(&sent).unwrap().upload().is_err());
+        let enabler = WriteEnabler::new([4; 32]);
+        let mut of_slot = sent.clone();
+        of_slot.append(SECRETS, write_enabler_header(&enabler));
+        assert!(Secrets::parse(&of_slot).unwrap().lease().is_err());
+        let both = Secrets::parse(&of_slot).unwrap().lease_and_write_enabler().unwrap();
+        assert_eq!(both, (lease.clone(), enabler));
         sent.append(SECRETS, upload_header(&upload));
         assert!(Secrets::parse(&sent).unwrap().lease().is_err());
         assert_eq!(Secrets::parse(&sent).unwrap().lease_and_upload().unwrap(), (lease, upload));
@@ -210,7 +241,8 @@ mod tests {
         check(&["upload-secret YQ"], SecretsError::Malformed);
         check(&["some-secret YQ=="], SecretsError::Malformed);
         check(&["upload-secret "], SecretsError::Malformed);
-        check(&["lease-renew-secret YQ=="], SecretsError::LeaseSecretLength);
+        check(&["lease-renew-secret YQ=="], SecretsError::FixedLength);
+        check(&["write-enabler YQ=="], SecretsError::FixedLength);
         check(&["upload-secret YQ==", "upload-secret YQ=="], SecretsError::Repeated);
     }
 

@@ -29,6 +29,11 @@ pub(crate) fn parse_as_every_message(bytes: &[u8]) {
     let _ = messages::list::decode_answer(bytes);
     let _ = messages::version::decode_answer(bytes);
     let _ = messages::write::decode_answer(bytes);
+    let message = bytes::Bytes::copy_from_slice(bytes);
+    let _ = messages::read_slot::Request::decode(bytes);
+    let _ = messages::read_slot::decode_answer(&message);
+    let _ = messages::read_test_write::Request::decode(&message);
+    let _ = messages::read_test_write::decode_answer(&message);
 }
 
 /// For fuzz targets: see [`crate::fuzzing`].

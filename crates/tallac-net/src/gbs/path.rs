@@ -25,6 +25,10 @@ pub(crate) enum Path {
     Corrupt(ShareKind, StorageIndex, ShareNumber),
     /// The leases of a file.
     Lease(StorageIndex),
+    /// A mutable file, to test and change shares of.
+    ReadTestWrite(StorageIndex),
+    /// A mutable file, to read all shares of: ours alone.
+    ReadSlot(StorageIndex),
 }
 
 impl Path {
@@ -48,6 +52,10 @@ impl Path {
         }
         match (kind, share, verb) {
             (ShareKind::Immutable, None, None) => Some(Self::Slot(storage_index)),
+            (ShareKind::Mutable, Some("read-test-write"), None) => {
+                Some(Self::ReadTestWrite(storage_index))
+            }
+            (ShareKind::Mutable, Some("read"), None) => Some(Self::ReadSlot(storage_index)),
             (_, Some("shares"), None) => Some(Self::Shares(kind, storage_index)),
             (_, Some(share), None) => {
                 share_number(share).map(|share| Self::Share(kind, storage_index, share))
@@ -67,7 +75,9 @@ impl Path {
         match self {
             Self::Version | Self::Shares(..) | Self::Share(ShareKind::Mutable, ..) => "GET, HEAD",
             Self::Share(ShareKind::Immutable, ..) => "GET, HEAD, PATCH",
-            Self::Slot(_) | Self::Corrupt(..) => "POST",
+            Self::Slot(_) | Self::Corrupt(..) | Self::ReadTestWrite(_) | Self::ReadSlot(_) => {
+                "POST"
+            }
             Self::Abort(..) | Self::Lease(_) => "PUT",
         }
     }
@@ -93,6 +103,8 @@ impl fmt::Display for Path {
             Self::Abort(index, share) => write!(f, "immutable/{index}/{share}/abort"),
             Self::Corrupt(kind, index, share) => write!(f, "{kind}/{index}/{share}/corrupt"),
             Self::Lease(index) => write!(f, "lease/{index}"),
+            Self::ReadTestWrite(index) => write!(f, "mutable/{index}/read-test-write"),
+            Self::ReadSlot(index) => write!(f, "mutable/{index}/read"),
         }
     }
 }
@@ -119,6 +131,8 @@ mod tests {
             &format!("mutable/{SI}/shares"),
             &format!("mutable/{SI}/9"),
             &format!("mutable/{SI}/9/corrupt"),
+            &format!("mutable/{SI}/read-test-write"),
+            &format!("mutable/{SI}/read"),
         ] {
             let path = format!("{ROOT}{rest}");
             assert_eq!(Path::parse(&path).unwrap().to_string(), path);
@@ -164,8 +178,11 @@ mod tests {
         {
             assert_eq!(Path::parse(&format!("{ROOT}immutable/{SI}/{rest}")), None, "{rest}");
         }
-        for rest in ["", "/0/abort", "/read-test-write"] {
+        for rest in ["", "/0/abort", "/read-test-write/", "/read/0"] {
             assert_eq!(Path::parse(&format!("{ROOT}mutable/{SI}{rest}")), None, "{rest}");
+        }
+        for rest in ["/read-test-write", "/read"] {
+            assert_eq!(Path::parse(&format!("{ROOT}immutable/{SI}{rest}")), None, "{rest}");
         }
     }
 

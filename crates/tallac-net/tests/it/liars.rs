@@ -1,7 +1,9 @@
 //! Servers that answer what the protocol does not allow.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
@@ -15,9 +17,10 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tallac_core::ids::ShareNumber;
-use tallac_core::secrets::{CancelSecret, LeaseSecrets, RenewSecret, UploadSecret};
+use tallac_core::secrets::{CancelSecret, LeaseSecrets, RenewSecret, UploadSecret, WriteEnabler};
 use tallac_core::storage::{
-    AllocateRequest, ReadRequest, ShareKind, StorageError, StorageServer as _, WriteRequest,
+    AllocateRequest, ReadRequest, ReadVector, ShareKind, SlotReadRequest, SlotWriteRequest,
+    StorageError, StorageServer as _, WriteRequest,
 };
 use tallac_net::gbs::GbsClient;
 use tallac_net::identity::{Location, Nurl, Swissnum};
@@ -35,6 +38,13 @@ async fn client(status: u16, headers: &[(&str, &str)], body: Vec<u8>) -> GbsClie
         response = response.header(*name, *value);
     }
     let response = response.body(Full::new(Bytes::from(body))).unwrap();
+    client_of(move |_| response.clone()).await
+}
+
+/// A client of a server that answers like this.
+async fn client_of(
+    answer: impl Fn(&Request<Incoming>) -> Response<Full<Bytes>> + Send + Sync + 'static,
+) -> GbsClient {
     let pem = CERTIFICATE.to_pem().as_bytes();
     let tls = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
@@ -48,20 +58,28 @@ async fn client(status: u16, headers: &[(&str, &str)], body: Vec<u8>) -> GbsClie
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(tls));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
+    let answer = Arc::new(answer);
     tokio::spawn(async move {
         while let Ok((tcp, _)) = listener.accept().await {
-            let Ok(tls) = acceptor.accept(tcp).await else { continue };
-            let service = service_fn(|_: Request<Incoming>| {
-                let response = response.clone();
-                async move { Ok::<_, Infallible>(response) }
+            let (acceptor, answer) = (acceptor.clone(), answer.clone());
+            tokio::spawn(async move {
+                let Ok(tls) = acceptor.accept(tcp).await else { return };
+                let service = service_fn(|request: Request<Incoming>| {
+                    let response = answer(&request);
+                    async move { Ok::<_, Infallible>(response) }
+                });
+                let server = hyper::server::conn::http1::Builder::new();
+                let _ = server.serve_connection(TokioIo::new(tls), service).await;
             });
-            let server = hyper::server::conn::http1::Builder::new();
-            let _ = server.serve_connection(TokioIo::new(tls), service).await;
         }
     });
     let location = Location::new("127.0.0.1", port).unwrap();
     let nurl = Nurl::new(CERTIFICATE.spki_hash(), location, Swissnum::generate().unwrap());
     GbsClient::new(&[nurl]).unwrap()
+}
+
+fn lease() -> LeaseSecrets {
+    LeaseSecrets { renew: RenewSecret::new([1; 32]), cancel: CancelSecret::new([2; 32]) }
 }
 
 fn assert_misbehaved<T: std::fmt::Debug>(answer: Result<T, StorageError>, what: &str) {
@@ -122,10 +140,7 @@ async fn allocations() {
             share_numbers: [ShareNumber::new(1)].into(),
             allocated_size: 1,
             upload_secret: UploadSecret::new(vec![1; 20]),
-            lease: LeaseSecrets {
-                renew: RenewSecret::new([1; 32]),
-                cancel: CancelSecret::new([2; 32]),
-            },
+            lease: lease(),
         };
         assert_misbehaved(client.allocate(request).await, what);
     }
@@ -149,6 +164,87 @@ async fn writes() {
         };
         assert_misbehaved(client.write(request).await, what);
     }
+}
+
+/// A read of four bytes from the second on.
+fn four_bytes() -> Vec<ReadVector> {
+    vec![ReadVector::new(1, 4)]
+}
+
+#[tokio::test]
+async fn changes_of_slots() {
+    let check = async |what, status, body: &str| {
+        let client = client(status, &[CBOR], hex::decode(body).unwrap()).await;
+        let request = SlotWriteRequest {
+            storage_index: SI,
+            write_enabler: WriteEnabler::new([3; 32]),
+            lease: lease(),
+            changes: BTreeMap::new(),
+            reads: four_bytes(),
+        };
+        assert_misbehaved(client.write_slot(request).await, what);
+    };
+    let answer = |data: &str| format!("a26773756363657373f56464617461{data}");
+    check("no data", 200, "a16773756363657373f5").await;
+    check("a number for a flag", 200, "a26773756363657373016464617461a0").await;
+    check("no runs", 200, &answer("a10380")).await;
+    check("two runs", 200, &answer("a103824000")).await;
+    check("a longer run", 200, &answer("a10381450102030405")).await;
+    check("a share twice", 200, &answer("a2038140038140")).await;
+    check("a far share", 200, &answer("a11901008140")).await;
+    check("more behind", 200, &answer("a000")).await;
+    check("another status", 201, &answer("a0")).await;
+}
+
+#[tokio::test]
+async fn reads_of_slots() {
+    let check = async |what, status, body: &str| {
+        let client = client(status, &[CBOR], hex::decode(body).unwrap()).await;
+        let reads = four_bytes();
+        let share_numbers = vec![ShareNumber::new(3)];
+        let request = SlotReadRequest { storage_index: SI, share_numbers, reads };
+        assert_misbehaved(client.read_slot(request).await, what);
+    };
+    check("no map", 200, "80").await;
+    check("no runs", 200, "a10380").await;
+    check("a longer run", 200, "a10381450102030405").await;
+    check("a share that was not asked for", 200, "a1048140").await;
+    check("another status", 204, "a0").await;
+}
+
+#[tokio::test]
+async fn a_server_is_asked_once_whether_it_reads_slots() {
+    let tries = Arc::new(AtomicUsize::new(0));
+    let counted = tries.clone();
+    let client = client_of(move |request| {
+        let path = request.uri().path();
+        let response = match path.rsplit('/').next().unwrap() {
+            "read" => {
+                counted.fetch_add(1, Ordering::Relaxed);
+                Response::builder().status(404)
+            }
+            "shares" => {
+                let body = Full::new(Bytes::from_static(b"\xd9\x01\x02\x82\x03\x04"));
+                return Response::builder().header(CBOR.0, CBOR.1).body(body).unwrap();
+            }
+            "3" => {
+                let response = Response::builder().status(206).header(OCTETS.0, OCTETS.1);
+                let body = Full::new(Bytes::from_static(b"hare"));
+                return response.header("content-range", "bytes 1-4/*").body(body).unwrap();
+            }
+            _ => Response::builder().status(404),
+        };
+        response.body(Full::default()).unwrap()
+    })
+    .await;
+    for _ in 0..3 {
+        let request =
+            SlotReadRequest { storage_index: SI, share_numbers: Vec::new(), reads: four_bytes() };
+        // Share 4 is listed, and gone when it is read.
+        let expected = [(ShareNumber::new(3), vec![Bytes::from_static(b"hare")])];
+        assert_eq!(client.read_slot(request).await.unwrap(), expected.into());
+    }
+    assert_eq!(tries.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod conformance;
 mod faults;
 mod identity;
 mod liars;
+mod slots;
 mod statuses;
 mod support;
 mod tls;

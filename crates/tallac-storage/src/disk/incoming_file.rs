@@ -99,7 +99,12 @@ fn holds_at(file: &File, mut offset: u64, mut expected: &[u8]) -> io::Result<boo
     Ok(true)
 }
 
-fn write_all_at(file: &File, mut slices: &mut [IoSlice<'_>], mut offset: u64) -> io::Result<()> {
+/// Writes all slices, one behind the other.
+pub(super) fn write_all_at(
+    file: &File,
+    mut slices: &mut [IoSlice<'_>],
+    mut offset: u64,
+) -> io::Result<()> {
     IoSlice::advance_slices(&mut slices, 0);
     while !slices.is_empty() {
         match rustix::io::pwritev(file, slices, offset) {

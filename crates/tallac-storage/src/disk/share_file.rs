@@ -12,6 +12,7 @@ use tallac_core::secrets::LeaseSecrets;
 
 use crate::container::immutable::{ContainerError, HEADER_LEN, LEASE_COUNT_OFFSET, Layout};
 use crate::container::lease::{EXPIRATION_OFFSET, LEASE_LEN, Lease, expiration_after};
+use crate::container::mutable;
 
 /// Leases read at once.
 const LEASES_A_READ: u32 = 256;
@@ -22,6 +23,15 @@ pub enum ShareFileError {
     /// Its container is damaged, or none.
     #[error(transparent)]
     Container(#[from] ContainerError),
+    /// Its container is damaged, or holds no mutable share where one was looked for.
+    #[error(transparent)]
+    Mutable(#[from] mutable::ContainerError),
+    /// The files of mutable shares may be in a state between two others.
+    #[error(
+        "a change of mutable shares could not be finished: see to the server's disk, then start \
+         its node again"
+    )]
+    HalfDone,
     /// It became shorter while it was read.
     #[error("the file ends before its share does")]
     Cut,
@@ -58,25 +68,13 @@ impl ShareFile {
     }
 
     fn open_with(path: &Path, write: bool) -> Result<Self, ShareFileError> {
-        // NONBLOCK, so that a pipe someone left there blocks nobody.
-        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
-        let flags = i32::try_from(flags).expect("both flags are small");
-        let file = match File::options().read(true).write(write).custom_flags(flags).open(path) {
-            Err(error) if Errno::from_io_error(&error) == Some(Errno::LOOP) => {
-                return Err(io::Error::from(io::ErrorKind::NotFound).into());
-            }
-            file => file?,
-        };
-        let found = file.metadata()?;
-        if !found.is_file() {
-            return Err(io::Error::from(io::ErrorKind::NotFound).into());
-        }
+        let (file, file_len) = open_regular(path, write)?;
         let mut header = [0; HEADER_LEN];
-        if found.len() < HEADER_LEN as u64 {
-            return Err(ContainerError::TooShort(found.len()).into());
+        if file_len < HEADER_LEN as u64 {
+            return Err(ContainerError::TooShort(file_len).into());
         }
         file.read_exact_at(&mut header, 0)?;
-        Ok(Self { layout: Layout::parse(&header, found.len())?, file })
+        Ok(Self { layout: Layout::parse(&header, file_len)?, file })
     }
 
     /// Where everything stands in it.
@@ -92,18 +90,7 @@ impl ShareFile {
     pub fn read_at(&self, offset: u64, len: usize) -> Result<Vec<u8>, ShareFileError> {
         let left = self.layout.share_len().saturating_sub(offset);
         let len = usize::try_from(left).unwrap_or(usize::MAX).min(len);
-        let mut data = Vec::with_capacity(len);
-        while data.len() < len {
-            let at = self.layout.share_offset() + offset + data.len() as u64;
-            match rustix::io::pread(&self.file, spare_capacity(&mut data), at) {
-                Ok(0) => return Err(ShareFileError::Cut),
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => return Err(io::Error::from(error).into()),
-            }
-        }
-        // The allocator may have given more room than was asked for, and leases follow the share.
-        data.truncate(len);
-        Ok(data)
+        read_exactly(&self.file, self.layout.share_offset().saturating_add(offset), len)
     }
 
     /// The leases, in the order in which they were added.
@@ -160,6 +147,38 @@ impl ShareFile {
         self.file.sync_data()?;
         Ok(())
     }
+}
+
+/// Opens a file to read it, and perhaps to change it; also says how long it is. What is no regular
+/// file, or a symbolic link, is not there.
+pub(super) fn open_regular(path: &Path, write: bool) -> io::Result<(File, u64)> {
+    // NONBLOCK, so that a pipe someone left there blocks nobody.
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+    let flags = i32::try_from(flags).expect("both flags are small");
+    let file = match File::options().read(true).write(write).custom_flags(flags).open(path) {
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::LOOP) => {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        file => file?,
+    };
+    let found = file.metadata()?;
+    if found.is_file() { Ok((file, found.len())) } else { Err(io::ErrorKind::NotFound.into()) }
+}
+
+/// The `len` bytes at `at`.
+pub(super) fn read_exactly(file: &File, at: u64, len: usize) -> Result<Vec<u8>, ShareFileError> {
+    let mut data = Vec::with_capacity(len);
+    while data.len() < len {
+        let at = at.saturating_add(data.len() as u64);
+        match rustix::io::pread(file, spare_capacity(&mut data), at) {
+            Ok(0) => return Err(ShareFileError::Cut),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(io::Error::from(error).into()),
+        }
+    }
+    // The allocator may have given more room than was asked for, and leases follow the share.
+    data.truncate(len);
+    Ok(data)
 }
 
 /// The leases of a share, read a few at a time.

@@ -7,6 +7,8 @@ mod containers;
 mod crash;
 mod limits;
 mod neglect;
+mod slots;
+mod tahoe_slots;
 
 use tallac_testkit::conformance::{self, Profile};
 

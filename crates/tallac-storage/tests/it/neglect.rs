@@ -8,11 +8,11 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use tallac_core::ids::ShareNumber;
 use tallac_core::secrets::UploadSecret;
-use tallac_core::storage::{ShareKind, StorageError, StorageServer as _, WriteRequest};
+use tallac_core::storage::{StorageError, StorageServer as _, WriteRequest};
 use tallac_storage::{Clock, Config, DiskServer, OpenError};
 
 use crate::common::{
-    allocate, incoming, index, list, numbers, open, plant, read, sample, share_path, upload, write,
+    allocate, incoming, index, list, numbers, open, read, sample, share_path, upload, write,
 };
 
 #[tokio::test]
@@ -124,18 +124,6 @@ async fn names_that_are_no_share_numbers_are_ignored() {
         assert!(matches!(read(&server, 1, share).await, Err(StorageError::NotFound)));
     }
     server.add_lease(index(1), crate::common::lease(2)).await.unwrap();
-}
-
-#[tokio::test]
-async fn mutable_slots_are_not_said_to_be_empty() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = open(dir.path());
-    let answer = server.list(ShareKind::Mutable, index(1)).await;
-    assert!(matches!(answer, Err(StorageError::BadRequest(_))), "{answer:?}");
-    plant(dir.path(), 1, 0, b"Tahoe mutable container v1\n and so on");
-    assert!(matches!(read(&server, 1, 0).await, Err(StorageError::NotFound)));
-    let answer = server.add_lease(index(1), crate::common::lease(2)).await;
-    assert!(matches!(answer, Err(StorageError::BadRequest(_))), "{answer:?}");
 }
 
 #[test]

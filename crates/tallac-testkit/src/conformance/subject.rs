@@ -1,21 +1,23 @@
 //! The server under test, with shorter ways to ask it, and names nobody else uses.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Range;
 
 use bytes::Bytes;
 use futures_util::{TryStreamExt as _, stream};
 use tallac_core::ids::{ShareNumber, StorageIndex};
-use tallac_core::secrets::{CancelSecret, LeaseSecrets, RenewSecret, UploadSecret};
+use tallac_core::secrets::{CancelSecret, LeaseSecrets, RenewSecret, UploadSecret, WriteEnabler};
 use tallac_core::storage::{
-    AllocateRequest, Allocation, ReadRequest, ShareKind, ShareStream, StorageError, StorageServer,
-    WriteProgress, WriteRequest,
+    AllocateRequest, Allocation, ReadRequest, ReadVector, ShareChange, ShareKind, ShareStream,
+    SlotReadRequest, SlotWriteAnswer, SlotWriteRequest, StorageError, StorageServer, WriteProgress,
+    WriteRequest,
 };
 
 pub(super) struct Subject<'a> {
     pub(super) server: &'a dyn StorageServer,
     name: &'static str,
+    kind: ShareKind,
     pub(super) storage_index: StorageIndex,
 }
 
@@ -26,7 +28,13 @@ impl<'a> Subject<'a> {
         let mut bytes = [0; StorageIndex::LEN];
         bytes[..8].copy_from_slice(&random.hash_one((name, 1)).to_be_bytes());
         bytes[8..].copy_from_slice(&random.hash_one((name, 2)).to_be_bytes());
-        Self { server, name, storage_index: StorageIndex::new(bytes) }
+        let storage_index = StorageIndex::new(bytes);
+        Self { server, name, kind: ShareKind::Immutable, storage_index }
+    }
+
+    /// The same file, looked at as one of that kind.
+    pub(super) const fn of_kind(&self, kind: ShareKind) -> Self {
+        Self { server: self.server, name: self.name, kind, storage_index: self.storage_index }
     }
 
     pub(super) async fn allocate(&self, shares: &[u8], size: usize, secret: u8) -> Allocation {
@@ -101,7 +109,7 @@ impl<'a> Subject<'a> {
     }
 
     pub(super) async fn list(&self) -> BTreeSet<ShareNumber> {
-        let answer = self.server.list(ShareKind::Immutable, self.storage_index).await;
+        let answer = self.server.list(self.kind, self.storage_index).await;
         answer.unwrap_or_else(|error| panic!("{}: list: {error}", self.name))
     }
 
@@ -118,7 +126,7 @@ impl<'a> Subject<'a> {
         let stream = self
             .server
             .read(ReadRequest {
-                kind: ShareKind::Immutable,
+                kind: self.kind,
                 storage_index: self.storage_index,
                 share_number: ShareNumber::new(share),
                 range,
@@ -139,7 +147,75 @@ impl<'a> Subject<'a> {
     pub(super) async fn advise(&self, share: u8) -> Result<(), StorageError> {
         let share = ShareNumber::new(share);
         let reason = "hash of block 3 is wrong: ∎".to_owned();
-        self.server.advise_corrupt(ShareKind::Immutable, self.storage_index, share, reason).await
+        self.server.advise_corrupt(self.kind, self.storage_index, share, reason).await
+    }
+
+    /// Changes the slot, with the write enabler made of that byte.
+    pub(super) async fn try_change(
+        &self,
+        enabler: u8,
+        changes: &[(u8, ShareChange)],
+        reads: &[(u64, u64)],
+    ) -> Result<SlotWriteAnswer, StorageError> {
+        let changes = changes.iter().map(|(share, change)| (ShareNumber::new(*share), change));
+        let request = SlotWriteRequest {
+            storage_index: self.storage_index,
+            write_enabler: WriteEnabler::new([enabler; 32]),
+            lease: lease(1),
+            changes: changes.map(|(share, change)| (share, change.clone())).collect(),
+            reads: vectors(reads),
+        };
+        self.server.write_slot(request).await
+    }
+
+    /// Changes the slot, and asserts whether the tests held and that nothing was read.
+    pub(super) async fn change(&self, changes: &[(u8, ShareChange)], success: bool) {
+        match self.try_change(1, changes, &[]).await {
+            Ok(answer) => assert_eq!(answer.success, success, "{}: success", self.name),
+            Err(error) => panic!("{}: write_slot: {error}", self.name),
+        }
+    }
+
+    /// Reads those shares of the slot, or all.
+    pub(super) async fn try_read_slot(
+        &self,
+        shares: &[u8],
+        reads: &[(u64, u64)],
+    ) -> Result<Pieces, StorageError> {
+        let request = SlotReadRequest {
+            storage_index: self.storage_index,
+            share_numbers: shares.iter().copied().map(ShareNumber::new).collect(),
+            reads: vectors(reads),
+        };
+        self.server.read_slot(request).await.map(pieces_of)
+    }
+
+    /// Reads those shares of the slot, or all, and asserts what comes.
+    pub(super) async fn reads_slot(
+        &self,
+        shares: &[u8],
+        reads: &[(u64, u64)],
+        expected: &[(u8, &[&[u8]])],
+    ) {
+        match self.try_read_slot(shares, reads).await {
+            Ok(read) => {
+                let is_same = read == expected_pieces(expected);
+                assert!(is_same, "{}: {reads:?} of {shares:?} differ", self.name);
+            }
+            Err(error) => panic!("{}: read_slot: {error}", self.name),
+        }
+    }
+
+    /// Asserts that the slot holds these shares and no others.
+    pub(super) async fn holds(&self, expected: &[(u8, &[u8])]) {
+        let shares: Vec<u8> = expected.iter().map(|(share, _)| *share).collect();
+        assert_eq!(self.list().await, numbers(&shares), "{}: shares", self.name);
+        for (share, data) in expected {
+            self.reads(*share, None, data).await;
+        }
+        let all: Vec<_> = expected.iter().map(|(share, data)| (*share, [*data])).collect();
+        let all: Vec<_> = all.iter().map(|(share, data)| (*share, &data[..])).collect();
+        self.reads_slot(&[], &[(0, 1 << 32)], &all).await;
     }
 
     pub(super) async fn add_lease(&self, secret: u8) -> Result<(), StorageError> {
@@ -166,6 +242,24 @@ pub(super) fn sample(len: usize) -> Vec<u8> {
         .map(|at| (at.wrapping_mul(at).wrapping_add(at >> 3) >> 5).to_le_bytes()[0])
         .take(len)
         .collect()
+}
+
+/// What was read of each share.
+pub(super) type Pieces = Vec<(u8, Vec<Vec<u8>>)>;
+
+/// What was read, as plain bytes.
+pub(super) fn pieces_of(read: BTreeMap<ShareNumber, Vec<Bytes>>) -> Pieces {
+    let plain = |pieces: Vec<Bytes>| pieces.iter().map(|piece| piece.to_vec()).collect();
+    read.into_iter().map(|(share, pieces)| (share.get(), plain(pieces))).collect()
+}
+
+pub(super) fn expected_pieces(expected: &[(u8, &[&[u8]])]) -> Pieces {
+    let plain = |pieces: &[&[u8]]| pieces.iter().map(|piece| piece.to_vec()).collect();
+    expected.iter().map(|(share, pieces)| (*share, plain(pieces))).collect()
+}
+
+fn vectors(reads: &[(u64, u64)]) -> Vec<ReadVector> {
+    reads.iter().map(|&(offset, size)| ReadVector { offset, size }).collect()
 }
 
 pub(super) fn numbers(shares: &[u8]) -> BTreeSet<ShareNumber> {

@@ -10,6 +10,9 @@ use tallac_core::storage::{
     SlotWriteRequest, StorageError, TestVector, VECTORS_MAX,
 };
 
+/// Longest share that is kept, in bytes: this is memory, and holes take up as much as data.
+const SHARE_LEN_MAX: u64 = 1 << 30;
+
 /// One mutable share, in its container.
 #[derive(Clone)]
 pub(super) struct SlotShare {
@@ -76,6 +79,10 @@ impl Slots {
         };
         if request.changes.values().any(|change| change.tests.len() > VECTORS_MAX) {
             return Err(StorageError::BadRequest("too many test vectors".into()));
+        }
+        let mut writes = request.changes.values().flat_map(|change| &change.writes);
+        if writes.any(|w| w.offset.saturating_add(w.data.len() as u64) > SHARE_LEN_MAX) {
+            return Err(StorageError::NoSpace);
         }
         if !request.changes.iter().all(|(number, change)| holds(number, change)) {
             return Ok(SlotWriteAnswer { success: false, read });

@@ -68,6 +68,7 @@ async fn start_storage(
     let mut disk = DiskConfig::new(&storage.dir);
     disk.reserved_space = storage.reserved_space;
     disk.readonly = storage.readonly;
+    disk.node = identity.certificate.tub_id();
     let server = tokio::task::spawn_blocking(move || DiskServer::open(disk)).await??;
     let listeners = tub_listeners(config)?;
     PermutationSeed::load_or_create(&config.directory, identity, &storage.dir)?;
@@ -130,6 +131,7 @@ fn start_grid(tree: &mut Tree, config: &NodeConfig, secrets: &NodeSecrets) -> Re
     grid_config.happy = config.client.happy.into();
     grid_config.segment_size_max = config.client.segment_size_max;
     let grid = Grid::new(grid_config, ServerList::new(servers));
+    grid.mutable_files().keep_keys_ready();
     let monitored = grid.clone();
     tree.start(Service::new("grid monitor", OnFailure::Restart, move |stop| {
         let grid = monitored.clone();
@@ -184,7 +186,8 @@ fn start_web(tree: &mut Tree, config: &NodeConfig, at: &ListenAt, grid: &Grid) -
     let url = format!("http://127.0.0.1:{}/", listener.port()?);
     std::fs::create_dir_all(&config.tempdir)
         .with_context(|| format!("cannot make the tempdir {}", config.tempdir.display()))?;
-    let web = WebConfig::new(config.tempdir.clone(), config.nickname.clone());
+    let mut web = WebConfig::new(config.tempdir.clone(), config.nickname.clone());
+    web.mutable_format = config.client.mutable_format;
     let web = WebApi::new(grid.clone(), web);
     config.directory.save_node_url(&url)?;
     tree.start(Service::new("web API", OnFailure::Restart, move |stop| {

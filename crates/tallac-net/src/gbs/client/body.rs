@@ -1,5 +1,6 @@
 //! The bodies of requests. A share's data comes from a stream that can be read only once, on a
-//! connection that may turn out to be stale: so the first pieces are remembered for a while.
+//! connection that may turn out to be stale: so the first pieces are remembered for a while. A long
+//! message goes the same way, and all of it is remembered.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -11,11 +12,14 @@ use http_body::{Body, Frame, SizeHint};
 use tallac_core::storage::{ShareStream, StorageError};
 use tokio::time::Instant;
 
-/// Bytes of an upload that are remembered. A little more than what goes into a connection
+/// Bytes of a stream that are remembered. A little more than what goes into a connection
 /// before its end is noticed.
 const REMEMBERED_LEN_MAX: u64 = 512 * 1024;
 
-/// Share data on its way to a server.
+/// Bytes of a long message that are handed out at a time, so that its progress is seen.
+const PIECE_LEN: usize = 128 * 1024;
+
+/// Share data, or a long message, on its way to a server.
 pub(super) struct ShareUpload {
     source: Arc<Mutex<Source>>,
     len: u64,
@@ -27,6 +31,7 @@ struct Source {
     taken: u64,
     /// All that was taken so far, unless that is too much.
     remembered: Option<Vec<Bytes>>,
+    remembered_len_max: u64,
     /// Why the source itself failed.
     failure: Option<StorageError>,
     /// Whether it is we who are slow, and since when the connection last took something.
@@ -45,11 +50,26 @@ pub(super) enum Pace {
 impl ShareUpload {
     /// The upload of exactly `len` bytes.
     pub(super) fn new(stream: ShareStream, len: u64) -> Self {
+        Self::remembering(stream, len, REMEMBERED_LEN_MAX)
+    }
+
+    /// The upload of a message that is in memory anyway.
+    pub(super) fn of_pieces(pieces: Vec<Bytes>) -> Self {
+        let len = pieces.iter().map(|piece| piece.len() as u64).sum();
+        let pieces = pieces.into_iter().flat_map(|piece| {
+            let starts = (0..piece.len()).step_by(PIECE_LEN);
+            starts.map(move |at| Ok(piece.slice(at..piece.len().min(at + PIECE_LEN))))
+        });
+        Self::remembering(Box::pin(stream::iter(pieces)), len, u64::MAX)
+    }
+
+    fn remembering(stream: ShareStream, len: u64, remembered_len_max: u64) -> Self {
         let source = Source {
             stream,
             len,
             taken: 0,
             remembered: Some(Vec::new()),
+            remembered_len_max,
             failure: None,
             is_waited_for: false,
             last_taken: Instant::now(),
@@ -130,7 +150,7 @@ impl Source {
             return self.fail(wrong_length("longer"));
         }
         match &mut self.remembered {
-            Some(pieces) if self.taken <= REMEMBERED_LEN_MAX => pieces.push(piece.clone()),
+            Some(pieces) if self.taken <= self.remembered_len_max => pieces.push(piece.clone()),
             remembered => *remembered = None,
         }
         Poll::Ready(Ok(piece))

@@ -19,7 +19,7 @@ pub(super) struct Call {
 enum Content {
     Nothing,
     Message(Bytes),
-    Share(ShareUpload),
+    Upload(ShareUpload),
 }
 
 impl Call {
@@ -49,14 +49,20 @@ impl Call {
         self.content = Content::Message(message);
     }
 
-    pub(super) fn set_upload(&mut self, upload: ShareUpload) {
-        self.content = Content::Share(upload);
+    /// Sets a message that may be long, in pieces that follow each other.
+    pub(super) fn set_pieces(&mut self, pieces: Vec<Bytes>) {
+        self.set_message(Bytes::new());
+        self.content = Content::Upload(ShareUpload::of_pieces(pieces));
     }
 
-    /// The share data that goes with it.
+    pub(super) fn set_upload(&mut self, upload: ShareUpload) {
+        self.content = Content::Upload(upload);
+    }
+
+    /// The share data, or the long message, that goes with it.
     pub(super) const fn upload(&self) -> Option<&ShareUpload> {
         match &self.content {
-            Content::Share(upload) => Some(upload),
+            Content::Upload(upload) => Some(upload),
             Content::Nothing | Content::Message(_) => None,
         }
     }
@@ -71,7 +77,7 @@ impl Call {
         let body = match &self.content {
             Content::Nothing => RequestBody::message(Bytes::new()),
             Content::Message(message) => RequestBody::message(message.clone()),
-            Content::Share(upload) => upload.body(),
+            Content::Upload(upload) => upload.body(),
         };
         let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();

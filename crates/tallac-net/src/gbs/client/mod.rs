@@ -5,6 +5,7 @@ mod body;
 mod call;
 mod exchange;
 mod pool;
+mod slots;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -30,6 +31,7 @@ use body::ShareUpload;
 use call::Call;
 use exchange::Exchange;
 use pool::Pool;
+use slots::SlotReading;
 
 /// Longest answer that is taken where it is a message, in bytes.
 const MESSAGE_LEN_MAX: usize = 256 * 1024;
@@ -74,6 +76,7 @@ pub enum GbsClientError {
 #[derive(Clone)]
 pub struct GbsClient {
     pool: Arc<Pool>,
+    slot_reading: Arc<SlotReading>,
 }
 
 impl fmt::Debug for GbsClient {
@@ -100,7 +103,7 @@ impl GbsClient {
         let pool = Pool::new(direct, limits).map_err(|e| GbsClientError::Tls(e.to_string()))?;
         match pool.locations().is_empty() {
             true => Err(GbsClientError::NoAddress),
-            false => Ok(Self { pool: Arc::new(pool) }),
+            false => Ok(Self { pool: Arc::new(pool), slot_reading: Arc::default() }),
         }
     }
 
@@ -117,7 +120,9 @@ impl GbsClient {
     async fn call_version(&self) -> Result<ServerVersion, StorageError> {
         let answer = self.exchange(Call::new(Method::GET, Path::Version)).await?;
         let message = answer.expect(&[StatusCode::OK]).await?.message(MESSAGE_LEN_MAX).await?;
-        version::decode_answer(&message).map_err(misbehaved)
+        let version = version::decode_answer(&message).map_err(misbehaved)?;
+        self.slot_reading.learn(&version);
+        Ok(version)
     }
 
     async fn call_allocate(&self, request: AllocateRequest) -> Result<Allocation, StorageError> {
@@ -302,13 +307,16 @@ impl StorageServer for GbsClient {
 
     fn write_slot(
         &self,
-        _: SlotWriteRequest,
+        request: SlotWriteRequest,
     ) -> BoxFuture<'_, Result<SlotWriteAnswer, StorageError>> {
-        Box::pin(async { Err(StorageError::BadRequest("mutable files are not served yet".into())) })
+        Box::pin(self.call_write_slot(request))
     }
 
-    fn read_slot(&self, _: SlotReadRequest) -> BoxFuture<'_, Result<SlotReadAnswer, StorageError>> {
-        Box::pin(async { Err(StorageError::BadRequest("mutable files are not served yet".into())) })
+    fn read_slot(
+        &self,
+        request: SlotReadRequest,
+    ) -> BoxFuture<'_, Result<SlotReadAnswer, StorageError>> {
+        Box::pin(self.call_read_slot(request))
     }
 
     fn add_lease(

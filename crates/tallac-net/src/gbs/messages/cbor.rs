@@ -1,6 +1,6 @@
 //! What the messages are written and read with.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
 use bytes::Bytes;
@@ -12,6 +12,9 @@ use tallac_core::ids::ShareNumber;
 
 /// The tag that makes an array a set.
 const SET: Tag = Tag::new(258);
+
+/// Shorter byte strings are copied into a message, which is cheaper than a piece of their own.
+const COPIED_LEN_MAX: usize = 4096;
 
 /// Why bytes are not the message that belongs here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +43,40 @@ pub(super) fn encode(
     let mut writer = Encoder::new(Vec::with_capacity(64));
     write(&mut writer).expect("writing to memory cannot fail");
     writer.into_writer().into()
+}
+
+/// A message with byte strings that may be long: those become pieces and are not copied.
+pub(super) struct PieceWriter {
+    pub(super) writer: Writer,
+    pieces: Vec<Bytes>,
+}
+
+impl PieceWriter {
+    pub(super) fn bytes(&mut self, data: &Bytes) -> Result<(), EncodeError<Infallible>> {
+        if data.len() <= COPIED_LEN_MAX {
+            self.writer.bytes(data)?;
+            return Ok(());
+        }
+        self.writer.bytes_len(data.len() as u64)?;
+        let so_far = std::mem::take(self.writer.writer_mut());
+        self.pieces.extend([so_far.into(), data.clone()]);
+        Ok(())
+    }
+}
+
+/// The message that `write` writes, in pieces that follow each other.
+pub(super) fn encode_pieces(
+    write: impl FnOnce(&mut PieceWriter) -> Result<(), EncodeError<Infallible>>,
+) -> Vec<Bytes> {
+    let writer = Encoder::new(Vec::with_capacity(256));
+    let mut message = PieceWriter { writer, pieces: Vec::new() };
+    write(&mut message).expect("writing to memory cannot fail");
+    let PieceWriter { writer, mut pieces } = message;
+    let end = writer.into_writer();
+    if !end.is_empty() {
+        pieces.push(end.into());
+    }
+    pieces
 }
 
 pub(super) fn write_set(
@@ -110,15 +147,47 @@ impl<'b> Reader<'b> {
         let len = bounded(self.0.array()?, ShareNumber::COUNT_MAX as u64)?;
         let mut numbers = BTreeSet::new();
         for _ in 0..len {
-            let number = u8::try_from(self.uint()?)
-                .map_err(|_| MessageError::new("a share number is 0 to 255"))?;
-            numbers.insert(ShareNumber::new(number));
+            numbers.insert(self.share_number()?);
         }
         Ok(numbers)
     }
 
+    /// Reads a map with share numbers for keys; `value` reads what each has.
+    pub(super) fn by_share<T>(
+        &mut self,
+        mut value: impl FnMut(&mut Self) -> Result<T, MessageError>,
+    ) -> Result<BTreeMap<ShareNumber, T>, MessageError> {
+        let len = bounded(self.0.map()?, ShareNumber::COUNT_MAX as u64)?;
+        let mut values = BTreeMap::new();
+        for _ in 0..len {
+            let number = self.share_number()?;
+            if values.insert(number, value(self)?).is_some() {
+                return Err(MessageError::new("a share number appears twice"));
+            }
+        }
+        Ok(values)
+    }
+
+    fn share_number(&mut self) -> Result<ShareNumber, MessageError> {
+        let number = u8::try_from(self.uint()?)
+            .map_err(|_| MessageError::new("a share number is 0 to 255"))?;
+        Ok(ShareNumber::new(number))
+    }
+
     pub(super) fn uint(&mut self) -> Result<u64, MessageError> {
         Ok(self.0.u64()?)
+    }
+
+    /// Reads a number or null.
+    pub(super) fn uint_or_null(&mut self) -> Result<Option<u64>, MessageError> {
+        match self.0.datatype()? {
+            Type::Null => Ok(self.0.null().map(|()| None)?),
+            _ => self.uint().map(Some),
+        }
+    }
+
+    pub(super) fn flag(&mut self) -> Result<bool, MessageError> {
+        Ok(self.0.bool()?)
     }
 
     pub(super) fn text(&mut self) -> Result<&'b str, MessageError> {

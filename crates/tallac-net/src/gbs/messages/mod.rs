@@ -7,6 +7,9 @@ pub(crate) mod allocate;
 mod cbor;
 pub(crate) mod corrupt;
 pub(crate) mod list;
+pub(crate) mod read_slot;
+pub(crate) mod read_test_write;
+mod vectors;
 pub(crate) mod version;
 pub(crate) mod write;
 

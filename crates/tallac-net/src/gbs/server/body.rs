@@ -1,6 +1,7 @@
 //! The body of a request, on its way from the connection to the storage server.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -11,8 +12,9 @@ use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tallac_core::storage::StorageError;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use super::ServerLimits;
 use super::reply::Refusal;
 use crate::gbs::CBOR;
 use crate::transport::Silence;
@@ -22,6 +24,42 @@ const UNWANTED_LEN_MAX: u64 = 64 * 1024 * 1024;
 
 /// How long that may take.
 const UNWANTED_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Memory for large messages, which is shared out in units.
+pub(super) struct Room(Arc<Semaphore>);
+
+/// Bytes in a unit of [`Room`].
+const UNIT: usize = 4096;
+
+impl Room {
+    pub(super) fn new(len: usize) -> Self {
+        Self(Arc::new(Semaphore::new(len.div_ceil(UNIT).min(Semaphore::MAX_PERMITS))))
+    }
+
+    /// Waits until there is room for a body of at most `len_max` bytes. The room is the caller's
+    /// until it drops what it gets. Small bodies get nothing and never wait; neither do those that
+    /// are too long, which will be refused.
+    ///
+    /// # Errors
+    /// When there is none for too long.
+    pub(super) async fn for_body(
+        &self,
+        body: &Incoming,
+        len_max: usize,
+        patience: Duration,
+    ) -> Result<Option<OwnedSemaphorePermit>, Refusal> {
+        let len = body.size_hint().upper().and_then(|len| usize::try_from(len).ok());
+        let len = len.unwrap_or(len_max).min(len_max);
+        let is_too_long = body.size_hint().lower() > len_max as u64;
+        if len <= ServerLimits::SMALL_BODY_LEN || is_too_long {
+            return Ok(None);
+        }
+        let units = u32::try_from(len.div_ceil(UNIT)).unwrap_or(u32::MAX);
+        let room = tokio::time::timeout(patience, self.0.clone().acquire_many_owned(units)).await;
+        let busy = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many large requests");
+        Ok(room.map_err(|_| busy())?.ok())
+    }
+}
 
 /// Reads a CBOR message of at most `len_max` bytes.
 pub(super) async fn read_message(

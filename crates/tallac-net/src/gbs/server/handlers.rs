@@ -9,15 +9,18 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tallac_core::ids::{ShareNumber, StorageIndex};
+use tallac_core::secrets::{LeaseSecrets, UploadSecret, WriteEnabler};
 use tallac_core::storage::{
-    AllocateRequest, ReadRequest, ShareKind, ShareStream, StorageError, WriteRequest,
+    AllocateRequest, ReadRequest, ShareKind, ShareStream, SlotReadRequest, SlotWriteRequest,
+    StorageError, WriteRequest,
 };
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::State;
 use super::body::{self, ShareBody};
 use super::reply::{self, Refusal, ReplyBody};
 use crate::gbs::auth::{self, Secrets};
-use crate::gbs::messages::{allocate, corrupt, list, version, write};
+use crate::gbs::messages::{allocate, corrupt, list, read_slot, read_test_write, version, write};
 use crate::gbs::path::Path;
 use crate::gbs::{CBOR, range};
 
@@ -69,6 +72,8 @@ impl Call<'_> {
             (&Method::POST, Path::Corrupt(kind, index, share)) => {
                 self.advise_corrupt((kind, index, share), body).await
             }
+            (&Method::POST, Path::ReadTestWrite(index)) => self.write_slot(index, body).await,
+            (&Method::POST, Path::ReadSlot(index)) => self.read_slot(index, body).await,
             _ => {
                 self.discard(body);
                 let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "not with this method");
@@ -173,6 +178,45 @@ impl Call<'_> {
         }
         let total = total.unwrap_or(range.end);
         Ok(WriteHead { storage_index, share_number, upload_secret, range, total })
+    }
+
+    async fn write_slot(&self, storage_index: StorageIndex, body: Incoming) -> Answer {
+        let (lease, write_enabler, _room) = match self.before_write_slot(&body).await {
+            Ok(all) => all,
+            Err(refusal) => {
+                self.discard(body);
+                return Err(refusal);
+            }
+        };
+        let message = self.message(body, self.state.limits.slot_bodies_max).await?;
+        let read_test_write::Request { changes, reads } =
+            read_test_write::Request::decode(&message)?;
+        let request = SlotWriteRequest { storage_index, write_enabler, lease, changes, reads };
+        let answer = self.state.storage.write_slot(request).await?;
+        Ok(reply::pieces(StatusCode::OK, read_test_write::encode_answer(&answer)))
+    }
+
+    async fn before_write_slot(
+        &self,
+        body: &Incoming,
+    ) -> Result<(LeaseSecrets, WriteEnabler, Option<OwnedSemaphorePermit>), Refusal> {
+        let (lease, write_enabler) = self.secrets()?.lease_and_write_enabler()?;
+        self.check_accept()?;
+        let limits = &self.state.limits;
+        let room = &self.state.room;
+        let room = room.for_body(body, limits.slot_bodies_max, limits.silence_timeout).await?;
+        Ok((lease, write_enabler, room))
+    }
+
+    async fn read_slot(&self, storage_index: StorageIndex, body: Incoming) -> Answer {
+        self.secrets()?.none()?;
+        self.check_accept()?;
+        let message = self.message(body, read_slot::REQUEST_LEN_MAX).await?;
+        let read_slot::Request { share_numbers, reads } = read_slot::Request::decode(&message)?;
+        let share_numbers = share_numbers.into_iter().collect();
+        let request = SlotReadRequest { storage_index, share_numbers, reads };
+        let answer = self.state.storage.read_slot(request).await?;
+        Ok(reply::pieces(StatusCode::OK, read_slot::encode_answer(&answer)))
     }
 
     async fn abort(&self, index: StorageIndex, share: ShareNumber) -> Answer {
@@ -284,7 +328,7 @@ impl Call<'_> {
 struct WriteHead {
     storage_index: StorageIndex,
     share_number: ShareNumber,
-    upload_secret: tallac_core::secrets::UploadSecret,
+    upload_secret: UploadSecret,
     range: Range<u64>,
     total: u64,
 }

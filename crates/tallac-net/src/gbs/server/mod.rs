@@ -36,8 +36,16 @@ pub struct ServerLimits {
     pub header_timeout: Duration,
     /// How long a client may neither send nor take a byte in the middle of a request.
     pub silence_timeout: Duration,
+    /// Longest body of a change to a mutable file, in bytes. Bodies of more than
+    /// [`Self::SMALL_BODY_LEN`] take no more than this together: they wait for each other.
+    pub slot_bodies_max: usize,
     /// How long requests under way may go on after the server was told to stop.
     pub drain_timeout: Duration,
+}
+
+impl ServerLimits {
+    /// Bodies up to this length, in bytes, need not wait for others.
+    pub const SMALL_BODY_LEN: usize = 1 << 20;
 }
 
 impl Default for ServerLimits {
@@ -47,6 +55,7 @@ impl Default for ServerLimits {
             handshake_timeout: Duration::from_secs(30),
             header_timeout: Duration::from_secs(60),
             silence_timeout: Duration::from_secs(60),
+            slot_bodies_max: 512 << 20,
             drain_timeout: Duration::from_secs(10),
         }
     }
@@ -64,6 +73,7 @@ struct State {
     authorization: HeaderValue,
     tls: Arc<ServerConfig>,
     limits: ServerLimits,
+    room: body::Room,
 }
 
 impl fmt::Debug for GbsServer {
@@ -97,7 +107,8 @@ impl GbsServer {
     ) -> Result<Self, rustls::Error> {
         let tls = Arc::new(identity::server_config(certificate.certified_key())?);
         let authorization = auth::authorization(swissnum);
-        Ok(Self { state: Arc::new(State { storage, authorization, tls, limits }) })
+        let room = body::Room::new(limits.slot_bodies_max);
+        Ok(Self { state: Arc::new(State { storage, authorization, tls, limits, room }) })
     }
 
     /// Serves connections to `listener` until `shutdown` is ready. Then takes no more, lets

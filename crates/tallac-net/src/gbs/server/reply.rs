@@ -89,6 +89,11 @@ pub(super) fn message(status: StatusCode, message: Bytes) -> Response<ReplyBody>
     with_type(status, CBOR, ReplyBody::from(message))
 }
 
+/// An answer that is a message in pieces.
+pub(super) fn pieces(status: StatusCode, pieces: Vec<Bytes>) -> Response<ReplyBody> {
+    with_type(status, CBOR, ReplyBody::whole(pieces.into()))
+}
+
 /// An answer that is share data.
 pub(super) fn octets(status: StatusCode, body: ReplyBody) -> Response<ReplyBody> {
     with_type(status, OCTETS, body)

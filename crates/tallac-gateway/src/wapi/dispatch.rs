@@ -1,0 +1,73 @@
+//! Which answer a request gets: by method, by what its URL names, and by the kind of cap.
+
+use std::sync::Arc;
+
+use http::Method;
+use http::request::Parts;
+
+use super::asked::Asked;
+use super::download::Get;
+use super::error::WebError;
+use super::file_node::{self, bad_operation};
+use super::place::{self, Place, Target};
+use super::reply::{HTML, JSON, Reply};
+use super::request_body::RequestBody;
+use super::route::Route;
+use super::{State, directory_node, json, unlinked, welcome};
+
+/// Answers one request. The body is read only where it is needed.
+pub(super) async fn answer(
+    state: &Arc<State>,
+    head: &Parts,
+    body: RequestBody,
+) -> Result<Reply, WebError> {
+    let known = [Method::GET, Method::HEAD, Method::PUT, Method::POST, Method::DELETE];
+    if !known.contains(&head.method) {
+        return Err(WebError::UnknownMethod);
+    }
+    let route = Route::parse(head.uri.path())?;
+    let mut asked = Asked::new(state, head, body).await?;
+    match route {
+        Route::Welcome => asked.welcome(),
+        Route::Root(root) => unlinked::answer(&mut asked, root).await,
+        Route::Node { cap, children } => asked.node(&cap, children).await,
+        Route::Operation(handle) => state.operations.answer(&asked, &handle),
+        Route::Named { cap, name } => asked.named(&cap, name.as_deref()).await,
+    }
+}
+
+impl Asked<'_> {
+    /// `/`
+    fn welcome(&self) -> Result<Reply, WebError> {
+        self.only_reads()?;
+        match self.args.operation() {
+            "" => Ok(Reply::text(HTML, welcome::page(self.state))),
+            "json" => {
+                let introducers = &self.state.config.introducers;
+                Ok(Reply::text(JSON, json::pretty(&json::welcome(&self.state.grid, introducers))))
+            }
+            operation => Err(bad_operation("GET /:", operation)),
+        }
+    }
+
+    /// `/uri/CAP/…`
+    async fn node(&mut self, cap: &str, children: Vec<String>) -> Result<Reply, WebError> {
+        match place::resolve(self, cap, children).await? {
+            Place::Vacant(spot) => file_node::answer_vacant(self, &spot).await,
+            Place::Taken(target) => match target.node.directory() {
+                Some(cap) => directory_node::answer(self, &target, cap).await,
+                None => file_node::answer(self, &target).await,
+            },
+        }
+    }
+
+    /// `/named/CAP/NAME`
+    async fn named(&self, cap: &str, name: Option<&str>) -> Result<Reply, WebError> {
+        self.only_reads()?;
+        let target = Target { node: place::root(cap)?, link: None };
+        if target.node.is_directory() {
+            return Err(WebError::NotAFile);
+        }
+        Get::new(self, &target, name).answer().await
+    }
+}

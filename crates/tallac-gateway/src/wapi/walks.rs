@@ -1,0 +1,301 @@
+//! Everything that can be reached from a directory: manifests, sizes and statistics, looked at
+//! later or streamed (section 8.5).
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
+use tallac_core::cap::{DirectoryCap, FileCap};
+use tallac_core::dirnode::{ChildName, Json, Node};
+use tallac_grid::directory::{DeepStats, Visit, VisitStream};
+
+use super::asked::Asked;
+use super::body::Body;
+use super::error::{WebError, failure_line};
+use super::html::{self, escape};
+use super::json::{self, Members, number, text};
+use super::operations;
+use super::reply::{HTML, Reply, TEXT};
+use super::unlinked::quoted;
+
+/// Lines that are sent in one piece, if they are there.
+const LINES_MAX: usize = 100;
+
+/// A walk whose results are looked at later.
+#[derive(Debug)]
+pub(super) struct Walk {
+    kind: Kind,
+    origin: Option<String>,
+    progress: Mutex<Progress>,
+}
+
+/// What of a walk is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Manifest,
+    DeepSize,
+    DeepStats,
+}
+
+/// What a walk has found so far.
+#[derive(Debug, Default)]
+struct Progress {
+    stats: DeepStats,
+    /// Paths and caps, for a manifest.
+    objects: Vec<(Vec<ChildName>, String)>,
+    verify_caps: BTreeSet<String>,
+    storage_indexes: BTreeSet<String>,
+    is_finished: bool,
+    failure: Option<Arc<WebError>>,
+}
+
+/// Begins a walk and sends the client to where its results will be.
+pub(super) fn start(
+    asked: &Asked<'_>,
+    cap: &DirectoryCap,
+    operation: &str,
+) -> Result<Reply, WebError> {
+    let handle = operations::handle(asked)?;
+    let kind = match operation {
+        "start-manifest" => Kind::Manifest,
+        "start-deep-size" => Kind::DeepSize,
+        _ => Kind::DeepStats,
+    };
+    let origin = cap.storage_index().map(|storage_index| storage_index.to_string());
+    let walk = Walk { kind, origin, progress: Mutex::default() };
+    let visits = asked.state.grid.directories().walk(&Node::from(cap.clone()));
+    asked.state.operations.start(asked, walk, visits)?;
+    let mut location = format!("/operations/{}", quoted(handle));
+    if let Some(output) = asked.args.filled("output") {
+        let _ = write!(location, "?output={}", quoted(output));
+    }
+    match asked.args.when_done() {
+        Some(when_done) => Reply::when_done(when_done),
+        None => Reply::found(&location),
+    }
+}
+
+impl Walk {
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it is over, well or not.
+    pub(super) fn is_finished(&self) -> bool {
+        self.progress().is_finished
+    }
+
+    /// Takes in all visits.
+    pub(super) async fn run(&self, mut visits: VisitStream) {
+        let failure = loop {
+            match visits.next().await {
+                Some(Ok(visit)) => self.add(&visit),
+                Some(Err(error)) => break Some(Arc::new(WebError::from(error))),
+                None => break None,
+            }
+        };
+        let mut progress = self.progress();
+        progress.is_finished = true;
+        progress.failure = failure;
+    }
+
+    fn add(&self, visit: &Visit) {
+        let mut progress = self.progress();
+        progress.stats.add(visit);
+        if self.kind == Kind::Manifest {
+            let cap = visit.node.best_cap().unwrap_or_default();
+            progress.objects.push((visit.path.clone(), cap));
+            progress.verify_caps.extend(visit.node.to_verifier().map(|cap| cap.to_string()));
+            progress.storage_indexes.extend(visit.node.storage_index().map(|si| si.to_string()));
+        }
+    }
+
+    /// How far it is, in the form that the client wants.
+    pub(super) fn page(&self, asked: &Asked<'_>) -> Result<Reply, WebError> {
+        let output = asked.args.filled("output").unwrap_or("html").to_ascii_lowercase();
+        let progress = self.progress();
+        if let Some(failure) = &progress.failure {
+            return Err(WebError::Operation(Arc::clone(failure)));
+        }
+        Ok(match (self.kind, output.as_str()) {
+            (Kind::DeepStats, _) => Reply::text(TEXT, json::indented(&progress.deep_stats())),
+            (Kind::DeepSize, "json") => Reply::text(TEXT, progress.size_json().to_string()),
+            (Kind::DeepSize, "html" | "text") => Reply::text(TEXT, progress.size_text()),
+            (Kind::Manifest, "json") => {
+                let manifest = progress.manifest_json(self.origin.as_deref());
+                Reply::text(TEXT, json::indented(&manifest))
+            }
+            (Kind::Manifest, "text") => Reply::text(TEXT, progress.manifest_text()),
+            (Kind::Manifest, "html") => {
+                Reply::text(HTML, progress.manifest_page(self.origin.as_deref()))
+            }
+            _ => return Err(WebError::UnknownOutput),
+        })
+    }
+}
+
+impl Progress {
+    const fn finished(&self) -> &'static str {
+        if self.is_finished { "finished: yes\n" } else { "finished: no\n" }
+    }
+
+    fn deep_stats(&self) -> Json {
+        stats(&self.stats).with("finished", Json::Bool(self.is_finished)).end()
+    }
+
+    fn size_text(&self) -> String {
+        let DeepStats { immutable_size, directory_size, .. } = &self.stats;
+        let mut page = self.finished().to_owned();
+        if self.is_finished {
+            let _ = writeln!(page, "size: {}", immutable_size.saturating_add(*directory_size));
+        }
+        page
+    }
+
+    fn size_json(&self) -> Json {
+        Members::default()
+            .with("finished", Json::Bool(self.is_finished))
+            .with("size", stats(&self.stats).end())
+            .end()
+    }
+
+    fn manifest_text(&self) -> String {
+        let mut page = self.finished().to_owned();
+        for (path, cap) in &self.objects {
+            let _ = writeln!(page, "{} {cap}", joined(path));
+        }
+        page
+    }
+
+    fn manifest_json(&self, origin: Option<&str>) -> Json {
+        let members = Members::default()
+            .with("stats", stats(&self.stats).end())
+            .with("finished", Json::Bool(self.is_finished))
+            .with("origin", text(origin.unwrap_or_default()));
+        if !self.is_finished {
+            return members.end();
+        }
+        let object = |(path, cap): &(Vec<ChildName>, String)| {
+            Json::Array(vec![path_json(path), text(&**cap)])
+        };
+        let texts =
+            |texts: &BTreeSet<String>| Json::Array(texts.iter().map(|t| text(&**t)).collect());
+        members
+            .with("manifest", Json::Array(self.objects.iter().map(object).collect()))
+            .with("verifycaps", texts(&self.verify_caps))
+            .with("storage-index", texts(&self.storage_indexes))
+            .end()
+    }
+
+    fn manifest_page(&self, origin: Option<&str>) -> String {
+        let origin = origin.map_or("&lt;LIT&gt;", |origin| &origin[..origin.len().min(6)]);
+        let mut page = html::begin(&format!("Manifest of SI={origin}"));
+        let _ = writeln!(page, "<h1>Manifest of SI={origin}</h1>");
+        if !self.is_finished {
+            page += "<p>Operation still running: <a href=\"?output=html\">Reload</a></p>\n\
+                <form action=\"?t=cancel\" method=\"post\" enctype=\"multipart/form-data\">\
+                <input type=\"submit\" value=\"Cancel\"></form>\n";
+        }
+        page += "<table>\n<tr><th>Path</th><th>cap</th></tr>\n";
+        for (path, cap) in &self.objects {
+            let _ = writeln!(
+                page,
+                "<tr><td>{}</td><td><a href=\"/uri/{}\"><code>{}</code></a></td></tr>",
+                escape(&joined(path)),
+                quoted(cap),
+                escape(cap)
+            );
+        }
+        page + "</table>\n" + html::END
+    }
+}
+
+/// What was counted, under Tahoe-LAFS's names and in its order.
+fn stats(stats: &DeepStats) -> Members {
+    let histogram = stats
+        .histogram()
+        .map(|(min, max, count)| Json::Array(vec![number(min), number(max), number(count)]))
+        .collect();
+    Members::default()
+        .with("api-version", number(1_u64))
+        .with("count-immutable-files", number(stats.immutable_files))
+        .with("count-mutable-files", number(stats.mutable_files))
+        .with("count-literal-files", number(stats.literal_files))
+        .with("count-files", number(stats.files()))
+        .with("count-directories", number(stats.directories))
+        .with("count-unknown", number(stats.unknown))
+        .with("size-immutable-files", number(stats.immutable_size))
+        .with("size-literal-files", number(stats.literal_size))
+        .with("size-directories", number(stats.directory_size))
+        .with("largest-directory", number(stats.largest_directory_size))
+        .with("largest-directory-children", number(stats.largest_directory_children))
+        .with("largest-immutable-file", number(stats.largest_immutable_file))
+        .with("size-files-histogram", Json::Array(histogram))
+}
+
+fn path_json(path: &[ChildName]) -> Json {
+    Json::Array(path.iter().map(|name| text(name.as_str())).collect())
+}
+
+fn joined(path: &[ChildName]) -> String {
+    path.iter().map(ChildName::as_str).collect::<Vec<_>>().join("/")
+}
+
+/// A line for each object, sent as the walk goes, no faster than the client takes them.
+pub(super) fn stream_manifest(asked: &Asked<'_>, cap: &DirectoryCap) -> Reply {
+    let visits = asked.state.grid.directories().walk(&Node::from(cap.clone()));
+    Reply::streamed(TEXT, Body::lines(lines(visits)))
+}
+
+/// The lines of a manifest, those that are there at the same time in one piece. The last one tells
+/// the statistics, or why the walk ended early.
+fn lines(visits: VisitStream) -> impl Stream<Item = Bytes> + Send + 'static {
+    let lines = stream::unfold(Some((visits, DeepStats::new())), |walk| async move {
+        let (mut visits, mut stats) = walk?;
+        match visits.next().await {
+            Some(Ok(visit)) => {
+                stats.add(&visit);
+                Some((line(&visit), Some((visits, stats))))
+            }
+            Some(Err(error)) => Some((failure_line(&error.into()), None)),
+            None => Some((last_line(&stats), None)),
+        }
+    });
+    lines.ready_chunks(LINES_MAX).map(|lines| Bytes::from(lines.concat()))
+}
+
+fn line(visit: &Visit) -> String {
+    let node = &visit.node;
+    let kind = match node {
+        Node::Unknown(_) => "unknown",
+        node if node.is_directory() => "directory",
+        _ => "file",
+    };
+    let verify_cap = node.to_verifier().map(|cap| cap.to_string()).unwrap_or_default();
+    let storage_index = node.storage_index().map(|si| si.to_string()).unwrap_or_default();
+    let line = Members::default()
+        .with("path", path_json(&visit.path))
+        .with("cap", text(node.best_cap().unwrap_or_default()))
+        .with("type", text(kind))
+        .with("verifycap", text(&*verify_cap))
+        .with("repaircap", text(repair_cap(node, verify_cap)))
+        .with("storage-index", text(storage_index))
+        .end();
+    format!("{line}\n")
+}
+
+/// The weakest cap that repairs: what is mutable needs the write cap for it.
+fn repair_cap(node: &Node, verify_cap: String) -> String {
+    match node.file() {
+        Some(FileCap::ChkRead(_)) => verify_cap,
+        _ if node.is_unknown() => String::new(),
+        _ => node.write_cap().unwrap_or_default(),
+    }
+}
+
+fn last_line(found: &DeepStats) -> String {
+    let line = Members::default().with("type", text("stats")).with("stats", stats(found).end());
+    format!("{}\n", line.end())
+}

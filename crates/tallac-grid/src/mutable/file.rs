@@ -1,0 +1,362 @@
+//! One mutable file: what is remembered of it, and reading.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tallac_core::cap::{MutableFormat, SskReadCap, SskWriteCap};
+use tallac_core::hash::Hash;
+use tallac_core::mutable::{CHECKSTRING_LEN_MAX, Header, MutableKeyPair, Salt, VersionId};
+use tallac_core::storage::{ReadVector, SlotReadRequest};
+use tokio::sync::RwLock;
+
+use super::query::{self, Subject};
+use super::retrieve::{self, Retrieved};
+use super::servermap::{Mode, ServerMap};
+use super::{MUTABLE_SIZE_MAX, MutableError};
+use crate::grid::Grid;
+use crate::patience::{Patience, gather};
+
+/// Contents up to this size are remembered, in bytes.
+pub(super) const CACHED_MAX: usize = 1 << 20;
+
+/// How long the slowest of the servers that are asked for news is waited for.
+const PROBE_PATIENCE: Patience =
+    Patience { floor: Duration::from_millis(500), factor: 8, ceiling: Duration::from_secs(20) };
+
+/// Which version of a file, and how large.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version {
+    /// Its number and the root hash over its shares.
+    pub id: VersionId,
+    /// Bytes of its content.
+    pub size: u64,
+}
+
+impl Version {
+    pub(crate) const fn of(header: &Header) -> Self {
+        Self { id: header.version, size: header.geometry.size() }
+    }
+}
+
+/// What a process knows of one file, whatever caps it was opened with.
+#[derive(Debug, Default)]
+pub(crate) struct FileState {
+    /// Writers wait for each other here, and for readers.
+    pub(super) queue: RwLock<()>,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    keys: Option<Arc<MutableKeyPair>>,
+    snapshot: Option<Arc<Snapshot>>,
+}
+
+/// A version as it was last seen.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshot {
+    pub(crate) map: ServerMap,
+    /// Its best version.
+    pub(crate) header: Arc<Header>,
+    /// Whether the map was made for writing, so that it knows all shares.
+    pub(crate) is_complete: bool,
+    /// Its content, if it is small.
+    pub(crate) content: Option<Bytes>,
+    /// The hashes of the blocks of all shares, if they were needed before.
+    pub(crate) leaves: Option<Arc<Vec<Vec<Hash>>>>,
+}
+
+impl Snapshot {
+    pub(crate) const fn new(map: ServerMap, header: Arc<Header>, is_complete: bool) -> Self {
+        Self { map, header, is_complete, content: None, leaves: None }
+    }
+}
+
+/// A mutable file, opened by a cap. Operations on one file queue within a process.
+#[derive(Debug, Clone)]
+pub struct MutableFile {
+    pub(super) grid: Grid,
+    pub(super) read: SskReadCap,
+    pub(super) write: Option<SskWriteCap>,
+    pub(super) state: Arc<FileState>,
+}
+
+impl MutableFile {
+    pub(super) const fn new(
+        grid: Grid,
+        read: SskReadCap,
+        write: Option<SskWriteCap>,
+        state: Arc<FileState>,
+    ) -> Self {
+        Self { grid, read, write, state }
+    }
+
+    /// SDMF or MDMF.
+    #[must_use]
+    pub const fn format(&self) -> MutableFormat {
+        self.read.format()
+    }
+
+    /// Whether the cap that it was opened with can change it.
+    #[must_use]
+    pub const fn is_writeable(&self) -> bool {
+        self.write.is_some()
+    }
+
+    /// The best version that servers have now. One round trip.
+    ///
+    /// # Errors
+    /// [`MutableError`].
+    pub async fn version(&self) -> Result<Version, MutableError> {
+        let _reading = self.state.queue.read().await;
+        let snapshot = self.latest().await?;
+        Ok(Version::of(&snapshot.header))
+    }
+
+    /// The whole content of the best version. One round trip where it is small, or unchanged.
+    ///
+    /// # Errors
+    /// [`MutableError`].
+    pub async fn read(&self) -> Result<(Version, Bytes), MutableError> {
+        let _reading = self.state.queue.read().await;
+        let snapshot = self.latest().await?;
+        self.content(snapshot).await
+    }
+
+    /// The whole content, unless it is still that of the version given.
+    ///
+    /// # Errors
+    /// [`MutableError`].
+    pub async fn read_if_newer(
+        &self,
+        have: &Version,
+    ) -> Result<Option<(Version, Bytes)>, MutableError> {
+        let _reading = self.state.queue.read().await;
+        let snapshot = self.latest().await?;
+        if Version::of(&snapshot.header) == *have {
+            return Ok(None);
+        }
+        self.content(snapshot).await.map(Some)
+    }
+
+    /// Some of the content of the best version; what lies beyond its end is left out. Only the
+    /// segments that hold it are fetched.
+    ///
+    /// # Errors
+    /// [`MutableError`].
+    pub async fn read_range(&self, range: Range<u64>) -> Result<(Version, Bytes), MutableError> {
+        let _reading = self.state.queue.read().await;
+        let snapshot = self.latest().await?;
+        let version = Version::of(&snapshot.header);
+        let range = range.start.min(version.size)..range.end.min(version.size);
+        if range.is_empty() {
+            return Ok((version, Bytes::new()));
+        }
+        let (start, content) = match &snapshot.content {
+            Some(content) => (0, content.clone()),
+            None => {
+                let geometry = &snapshot.header.geometry;
+                let segments = geometry.segments_of(&range);
+                let start = geometry.segment_range(segments.start).start;
+                let (_, got) = self.fetch(&snapshot, segments).await?;
+                (start, got.plaintext)
+            }
+        };
+        let at = |offset: u64| usize::try_from(offset - start).unwrap_or(usize::MAX);
+        Ok((version, content.slice(at(range.start)..at(range.end))))
+    }
+
+    pub(super) const fn subject(&self) -> Subject {
+        Subject {
+            storage_index: self.read.storage_index(),
+            format: self.read.format(),
+            fingerprint: *self.read.fingerprint(),
+        }
+    }
+
+    pub(super) fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.state.known.lock().unwrap_or_else(PoisonError::into_inner).snapshot.clone()
+    }
+
+    pub(super) fn remember(&self, snapshot: Snapshot) -> Arc<Snapshot> {
+        let snapshot = Arc::new(snapshot);
+        let mut known = self.state.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.snapshot = Some(Arc::clone(&snapshot));
+        snapshot
+    }
+
+    pub(super) fn forget(&self) {
+        self.state.known.lock().unwrap_or_else(PoisonError::into_inner).snapshot = None;
+    }
+
+    pub(super) fn remember_keys(&self, keys: Arc<MutableKeyPair>) {
+        self.state.known.lock().unwrap_or_else(PoisonError::into_inner).keys = Some(keys);
+    }
+
+    pub(super) fn known_keys(&self) -> Option<Arc<MutableKeyPair>> {
+        self.state.known.lock().unwrap_or_else(PoisonError::into_inner).keys.clone()
+    }
+
+    /// What servers have now: what is remembered if it is still true.
+    async fn latest(&self) -> Result<Arc<Snapshot>, MutableError> {
+        if let Some(snapshot) = self.snapshot()
+            && self.is_current(&snapshot).await
+        {
+            return Ok(snapshot);
+        }
+        self.look(Mode::Read).await
+    }
+
+    /// Asks servers what they have.
+    pub(super) async fn look(&self, mode: Mode) -> Result<Arc<Snapshot>, MutableError> {
+        self.look_but(mode, &[]).await
+    }
+
+    /// The same, with versions that are not to be taken as long as there are others.
+    pub(super) async fn look_but(
+        &self,
+        mode: Mode,
+        not: &[Bytes],
+    ) -> Result<Arc<Snapshot>, MutableError> {
+        let map = query::update(&self.grid, self.subject(), mode).await;
+        let Some(header) = map.best_but(not) else { return Err(no_version(&map)) };
+        let mut snapshot = Snapshot::new(map, header, mode != Mode::Read);
+        // What was known of the same version is still true.
+        if let Some(old) = self.snapshot()
+            && old.header.signed() == snapshot.header.signed()
+        {
+            snapshot.content.clone_from(&old.content);
+            snapshot.leaves.clone_from(&old.leaves);
+        }
+        Ok(self.remember(snapshot))
+    }
+
+    /// Whether the servers that would be asked for the file have the shares that are remembered,
+    /// and nothing else.
+    async fn is_current(&self, snapshot: &Snapshot) -> bool {
+        let map = &snapshot.map;
+        let needed = usize::from(snapshot.header.geometry.encoding().needed());
+        let places: Vec<usize> = (0..map.servers.len().min(2 * needed)).collect();
+        let asks = places.iter().map(|place| {
+            let server = Arc::clone(&map.servers[*place]);
+            let request = SlotReadRequest {
+                storage_index: self.read.storage_index(),
+                share_numbers: Vec::new(),
+                reads: vec![ReadVector::new(0, CHECKSTRING_LEN_MAX)],
+            };
+            async move { server.storage().read_slot(request).await }
+        });
+        let answers = gather(asks.collect::<Vec<_>>(), PROBE_PATIENCE).await;
+        let checkstring = snapshot.header.checkstring();
+        let mut good = std::collections::BTreeSet::new();
+        for (place, answer) in places.iter().zip(answers) {
+            let Some(Ok(shares)) = answer else { continue };
+            for (number, pieces) in shares {
+                let front = pieces.into_iter().next().unwrap_or_default();
+                let Some(known) = map.shares.get(&(number, *place)) else { return false };
+                if front.starts_with(&checkstring) {
+                    good.insert(number);
+                } else if !front.starts_with(&known.checkstring()) || known.header.is_none() {
+                    return false;
+                }
+            }
+        }
+        good.len() >= needed
+    }
+
+    /// The whole content of a snapshot's version; remembered if small.
+    pub(super) async fn content(
+        &self,
+        snapshot: Arc<Snapshot>,
+    ) -> Result<(Version, Bytes), MutableError> {
+        let version = Version::of(&snapshot.header);
+        if let Some(content) = &snapshot.content {
+            return Ok((version, content.clone()));
+        }
+        if version.size > MUTABLE_SIZE_MAX {
+            let (size, size_max) = (version.size, MUTABLE_SIZE_MAX);
+            return Err(MutableError::TooLarge { size, size_max });
+        }
+        let all = 0..snapshot.header.geometry.segment_count();
+        let (map, got) = self.fetch(&snapshot, all).await?;
+        if got.plaintext.len() <= CACHED_MAX {
+            let content = Some(got.plaintext.clone());
+            self.remember(Snapshot { map, content, ..(*snapshot).clone() });
+        }
+        Ok((version, got.plaintext))
+    }
+
+    /// Segments of a snapshot's version. If its shares do not do, all servers are asked for
+    /// others.
+    pub(super) async fn fetch(
+        &self,
+        snapshot: &Snapshot,
+        segments: Range<u64>,
+    ) -> Result<(ServerMap, Retrieved), MutableError> {
+        let (index, key) = (self.read.storage_index(), self.read.read_key());
+        let header = &snapshot.header;
+        let mut map = snapshot.map.clone();
+        let first = retrieve::segments(&mut map, index, header, key, segments.clone()).await;
+        let failure = match first {
+            Ok(got) => return Ok((map, got)),
+            Err(error) => error,
+        };
+        let bad: Vec<_> = map.damaged.iter().map(|(n, place, _)| (*n, *place)).collect();
+        let mut map = query::update(&self.grid, self.subject(), Mode::Check).await;
+        for (number, place) in bad {
+            map.note_damaged(number, place, "found damaged before".to_owned());
+        }
+        match retrieve::segments(&mut map, index, header, key, segments).await {
+            Ok(got) => Ok((map, got)),
+            Err(_) => Err(failure),
+        }
+    }
+
+    /// The key pair, from memory or from a share.
+    pub(super) async fn keys(
+        &self,
+        snapshot: &Snapshot,
+    ) -> Result<Arc<MutableKeyPair>, MutableError> {
+        let cap = self.write.as_ref().ok_or(MutableError::NotWriteable)?;
+        if let Some(keys) = self.known_keys() {
+            return Ok(keys);
+        }
+        let index = self.read.storage_index();
+        for (number, place, _) in snapshot.map.shares_of(&snapshot.header) {
+            let found = retrieve::private_key(&snapshot.map, index, (number, place)).await;
+            let Some(encrypted) = found else { continue };
+            match MutableKeyPair::decrypt(&encrypted, cap) {
+                Ok(keys) => {
+                    let keys = Arc::new(keys);
+                    self.remember_keys(Arc::clone(&keys));
+                    return Ok(keys);
+                }
+                Err(error) => tracing::warn!(share = number.get(), %error, "bad private key"),
+            }
+        }
+        Err(MutableError::NoPrivateKey)
+    }
+}
+
+/// Why there is no version to be had.
+pub(super) fn no_version(map: &ServerMap) -> MutableError {
+    let versions = map.versions();
+    match versions.iter().max_by_key(|(_, numbers)| numbers.len()) {
+        None => MutableError::NoShares { asked: map.answered.len() },
+        Some((header, numbers)) => MutableError::NotEnoughShares {
+            found: numbers.len(),
+            needed: header.geometry.encoding().needed().into(),
+        },
+    }
+}
+
+/// Salts for so many segments, and one for an empty file.
+pub(super) fn fresh_salts(segments: u64) -> Result<Vec<Salt>, MutableError> {
+    let count = usize::try_from(segments.max(1)).unwrap_or(usize::MAX);
+    let mut bytes = vec![0; count * size_of::<Salt>()];
+    getrandom::fill(&mut bytes).map_err(|error| MutableError::Internal(error.to_string()))?;
+    let (salts, _) = bytes.as_chunks();
+    Ok(salts.to_vec())
+}

@@ -1,0 +1,110 @@
+//! Asks servers what they have, until a map knows enough.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tallac_core::cap::{Fingerprint, MutableFormat};
+use tallac_core::ids::StorageIndex;
+use tallac_core::storage::{ReadVector, ShareKind, SlotReadRequest};
+use tokio::time::{Instant, timeout_at};
+
+use super::servermap::{MapUpdate, Mode, ServerMap};
+use crate::grid::Grid;
+use crate::servers::GridServer;
+
+/// Bytes that are read from the front of every share at first: all of a small file.
+pub(crate) const FRONT_LEN: u64 = 16 << 10;
+
+/// How long a server may take that nobody else waits for.
+const ANSWER_MAX: Duration = Duration::from_secs(20);
+/// How much longer than half of the others the slowest may take.
+const STRAGGLER_FLOOR: Duration = Duration::from_millis(500);
+const STRAGGLER_FACTOR: u32 = 8;
+
+/// Which file a map is made of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject {
+    pub(crate) storage_index: StorageIndex,
+    pub(crate) format: MutableFormat,
+    pub(crate) fingerprint: Fingerprint,
+}
+
+/// Makes a map anew.
+pub(crate) async fn update(grid: &Grid, subject: Subject, mode: Mode) -> ServerMap {
+    let servers = grid.servers().ring(&subject.storage_index);
+    let encoding = grid.config().encoding;
+    let mut update = MapUpdate::new(
+        servers.clone(),
+        mode,
+        (subject.format, subject.fingerprint),
+        (encoding.needed().into(), encoding.total().into()),
+    );
+    let mut waiting = FuturesUnordered::new();
+    let started = Instant::now();
+    let mut deadline = started + ANSWER_MAX;
+    let mut asked = 0;
+    let mut answered = 0;
+    loop {
+        for place in update.ask() {
+            asked += 1;
+            deadline = Instant::now() + ANSWER_MAX;
+            let server = Arc::clone(&servers[place]);
+            waiting.push(async move { (place, read_front(&server, subject).await) });
+        }
+        if update.pending() == 0 {
+            break;
+        }
+        let Ok(Some((place, answer))) = timeout_at(deadline, waiting.next()).await else {
+            waiting.clear();
+            update.give_up();
+            continue;
+        };
+        answered += 1;
+        update.answer(place, answer);
+        if answered * 2 >= asked {
+            let more = STRAGGLER_FLOOR.max(started.elapsed() * STRAGGLER_FACTOR);
+            deadline = deadline.min(Instant::now() + more);
+        }
+    }
+    let map = update.map;
+    report_damaged(&map, subject.storage_index);
+    map
+}
+
+async fn read_front(
+    server: &GridServer,
+    subject: Subject,
+) -> Result<tallac_core::storage::SlotReadAnswer, tallac_core::storage::StorageError> {
+    let request = SlotReadRequest {
+        storage_index: subject.storage_index,
+        share_numbers: Vec::new(),
+        reads: vec![ReadVector::new(0, FRONT_LEN)],
+    };
+    let asked = Instant::now();
+    let answer = server.storage().read_slot(request).await;
+    match &answer {
+        Ok(_) => server.note_round_trip(asked.elapsed()),
+        Err(error) => server.note_error(error),
+    }
+    answer
+}
+
+/// Tells servers of damaged shares, without waiting for them.
+fn report_damaged(map: &ServerMap, storage_index: StorageIndex) {
+    let mut told = BTreeSet::new();
+    for (number, place, why) in &map.damaged {
+        if !told.insert((*number, *place)) {
+            continue;
+        }
+        let (server, number, why) = (map.servers[*place].storage_arc(), *number, why.clone());
+        tracing::warn!(server = %map.servers[*place].info().id, share = number.get(), %why,
+            %storage_index, "damaged mutable share");
+        tokio::spawn(async move {
+            let kind = ShareKind::Mutable;
+            let _ = server.advise_corrupt(kind, storage_index, number, why).await;
+        });
+    }
+}
