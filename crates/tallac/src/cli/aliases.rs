@@ -18,17 +18,17 @@ pub(crate) const DEFAULT: &str = "tahoe";
 pub(crate) enum AliasError {
     /// A path without an alias, and none by default.
     #[error(
-        "error: No alias specified, and the default 'tahoe' alias doesn't exist. To create it, \
+        "No alias specified, and the default 'tahoe' alias doesn't exist. To create it, \
          use 'tallac create-alias tahoe'."
     )]
     NoDefault,
     #[error(
-        "error: Unknown alias {}, please create it with 'tallac add-alias' or 'tallac \
+        "Unknown alias {}, please create it with 'tallac add-alias' or 'tallac \
          create-alias'.",
         quoted(.0)
     )]
     Unknown(String),
-    #[error("error: The alias {} is not of a directory: {why}", quoted(name))]
+    #[error("The alias {} is not of a directory: {why}", quoted(name))]
     NoDirectory { name: String, why: NoDirectory },
     #[error("Alias names cannot contain {0}.")]
     BadName(&'static str),
@@ -284,17 +284,17 @@ mod tests {
         let cases = [
             (
                 Aliases::default().resolve("file"),
-                "error: No alias specified, and the default 'tahoe' alias doesn't exist. To \
+                "No alias specified, and the default 'tahoe' alias doesn't exist. To \
                  create it, use 'tallac create-alias tahoe'.",
             ),
             (
                 aliases().resolve("no:file"),
-                "error: Unknown alias 'no', please create it with 'tallac add-alias' or 'tallac \
+                "Unknown alias 'no', please create it with 'tallac add-alias' or 'tallac \
                  create-alias'.",
             ),
             (
                 aliases().resolve("file:x"),
-                "error: The alias 'file' is not of a directory: its capability is one of a file",
+                "The alias 'file' is not of a directory: its capability is one of a file",
             ),
         ];
         for (result, expected) in cases {

@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::Globals;
 use super::local_file::{NewFile, absolute};
-use super::quote::quoted_path;
+use super::quote::{plain, quoted_path};
 use super::remote::{RemoteArgs, fail};
 use super::web_client::Answer;
 use crate::progress;
@@ -41,6 +41,8 @@ pub(super) async fn run(args: GetArgs, globals: &Globals) -> Result<ExitCode> {
             let mut file = NewFile::create(&path).with_context(cannot)?;
             copy(answer, file.writer()).await?;
             file.finish().await.with_context(cannot)?;
+            let (place, path) = (plain(&args.place), plain(&path.to_string_lossy()));
+            globals.note(&format!("{place} retrieved and written to {path}"));
         }
         None if globals.quiet => copy(answer, &mut tokio::io::sink()).await?,
         None => copy(answer, &mut tokio::io::stdout()).await?,

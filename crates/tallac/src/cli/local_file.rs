@@ -46,10 +46,12 @@ impl NewFile {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let parent = parent.unwrap_or(Path::new("."));
+        fs::metadata(parent)?;
         let mut builder = tempfile::Builder::new();
         builder.prefix(".tallac-").suffix(".part");
         builder.permissions(fs::Permissions::from_mode(0o666));
-        let (file, temporary) = builder.tempfile_in(parent.unwrap_or(Path::new(".")))?.into_parts();
+        let (file, temporary) = builder.tempfile_in(parent)?.into_parts();
         if let Some(old) = old {
             file.set_permissions(old.permissions())?;
         }

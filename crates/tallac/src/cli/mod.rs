@@ -6,7 +6,9 @@
 mod add_alias;
 mod admin;
 mod aliases;
+mod backup;
 mod completions;
+mod cp;
 mod create_alias;
 pub(crate) mod create_node;
 mod debug;
@@ -74,11 +76,13 @@ enum Command {
     Ls(ls::LsArgs),
     Get(get::GetArgs),
     Put(put::PutArgs),
+    Cp(cp::CpArgs),
     Mv(mv::MvArgs),
     Ln(mv::LnArgs),
     Unlink(unlink::UnlinkArgs),
     Manifest(manifest::ManifestArgs),
     Stats(stats::StatsArgs),
+    Backup(backup::BackupArgs),
     Webopen(webopen::WebopenArgs),
     Status(status::StatusArgs),
     #[command(subcommand)]
@@ -105,11 +109,13 @@ async fn dispatch(command: Command, globals: &Globals) -> anyhow::Result<ExitCod
         Command::Ls(args) => ls::run(args, globals).await,
         Command::Get(args) => get::run(args, globals).await,
         Command::Put(args) => put::run(args, globals).await,
+        Command::Cp(args) => cp::run(args, globals).await,
         Command::Mv(args) => mv::mv(args, globals).await,
         Command::Ln(args) => mv::ln(args, globals).await,
         Command::Unlink(args) => unlink::run(args, globals).await,
         Command::Manifest(args) => manifest::run(args, globals).await,
         Command::Stats(args) => stats::run(args, globals).await,
+        Command::Backup(args) => backup::run(args, globals).await,
         Command::Webopen(args) => webopen::run(&args, globals),
         Command::Status(args) => status::run(args, globals).await,
         Command::Grid(command) => grid::run(command, globals).await,
@@ -206,7 +212,8 @@ fn start_log(verbose: u8) {
     };
     let filter = EnvFilter::try_from_env("TALLAC_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     // Only a test that runs several commands in one process has set one before.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).try_init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let _ = log.with_ansi(io::stderr().is_terminal()).try_init();
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use super::aliases::Aliases;
 use super::local_file::{self, absolute};
@@ -133,5 +133,9 @@ async fn open(path: &Path) -> Result<(Box<dyn AsyncRead + Send + Unpin>, Option<
     if metadata.is_dir() {
         bail!("{} is a directory; put takes one file", quoted_path(path));
     }
-    Ok((Box::new(file), metadata.is_file().then_some(metadata.len())))
+    if !metadata.is_file() {
+        return Ok((Box::new(file), None));
+    }
+    // What is added from now on does not count.
+    Ok((Box::new(file.take(metadata.len())), Some(metadata.len())))
 }

@@ -46,6 +46,11 @@ impl RemoteArgs {
         }
         Ok(aliases)
     }
+
+    /// Whether the node is one that is named, and need not be the one of the node directory.
+    pub(super) const fn is_elsewhere(&self) -> bool {
+        self.node_url.is_some()
+    }
 }
 
 impl Remote {

@@ -48,7 +48,7 @@ pub(crate) struct Answer {
     response: Response<Incoming>,
 }
 
-/// No answer came.
+/// There is no connection.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot reach the node at {base}: {cause}. Is it running? Start it with 'tallac run'.")]
 pub(crate) struct Unreachable {
@@ -133,12 +133,14 @@ impl WebClient {
             request = request.header(CONTENT_LENGTH, size);
         }
         let request = request.body(body).context("cannot make the request")?;
-        let response = self.client.request(request).await.map_err(|error| {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            let cause = cause.unwrap_or_else(|| error.to_string());
-            Unreachable { base: self.base.clone(), cause }
-        })?;
-        Ok(Answer { response })
+        match self.client.request(request).await {
+            Ok(response) => Ok(Answer { response }),
+            Err(error) if error.is_connect() => {
+                let (base, cause) = (self.base.clone(), root_cause(&error));
+                Err(Unreachable { base, cause }.into())
+            }
+            Err(error) => bail!("the request to the node broke off: {}", root_cause(&error)),
+        }
     }
 }
 
@@ -164,7 +166,7 @@ impl Answer {
     pub(crate) async fn failure(self, doing: &str) -> String {
         let status = self.status();
         let text = self.text().await.unwrap_or_default();
-        let text = quote::plain(text.trim_end());
+        let text = quote::plain(without_tags(&text).trim());
         format!("{doing}: {status}\n{text}").trim_end().to_owned()
     }
 
@@ -208,6 +210,25 @@ impl Answer {
     }
 }
 
+/// The error at the end of the chain, which says most.
+fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.last().map(ToString::to_string).unwrap_or_default()
+}
+
+/// The text of a page, if it is one: nodes put some errors into HTML.
+fn without_tags(text: &str) -> String {
+    if !text.trim_start().starts_with('<') {
+        return text.to_owned();
+    }
+    let body = text.split_once("<body").map_or(text, |(_, body)| body);
+    let pieces = body.split('<').filter_map(|piece| piece.split_once('>')).map(|(_, text)| text);
+    let lines = pieces.map(str::trim).filter(|line| !line.is_empty() && *line != "Error");
+    let text = lines.collect::<Vec<_>>().join("\n");
+    let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
+    entities.iter().fold(text, |text, (entity, c)| text.replace(entity, c))
+}
+
 fn full(bytes: Bytes) -> Body {
     Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
 }
@@ -223,4 +244,17 @@ fn url_of(directory: &Path) -> Result<String> {
             directory.display()
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_shown_as_text() {
+        let page = "\n<html><head><title>404 - Error</title></head>\n<body>\n<h1>Error</h1>\n\
+                    <p>No such child: a&lt;b &amp;amp;</p>\n</body></html>\n";
+        assert_eq!(without_tags(page), "No such child: a<b &amp;");
+        assert_eq!(without_tags("a < b"), "a < b");
+    }
 }

@@ -135,6 +135,7 @@ fn start_grid(tree: &mut Tree, config: &NodeConfig, secrets: &NodeSecrets) -> Re
     grid_config.happy = config.client.happy.into();
     grid_config.segment_size_max = config.client.segment_size_max;
     let grid = Grid::new(grid_config, ServerList::new(servers));
+    grid.mutable_files().keep_keys_ready();
     let monitored = grid.clone();
     tree.start(Service::new("grid monitor", OnFailure::Restart, move |stop| {
         let grid = monitored.clone();
