@@ -13,6 +13,7 @@ const PRINTED: &[(&str, &str)] = &[
     ("make_mutable_containers.py", "mutable_containers.json"),
     ("make_mutable_files.py", "mutable_files.json"),
     ("make_directories.py", "directories.json"),
+    ("make_backupdb.py", "backupdb.json"),
 ];
 
 /// A script that writes files beside itself.

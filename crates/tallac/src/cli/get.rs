@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use futures_util::TryStreamExt;
+use tallac_core::cap;
 use tokio::io::AsyncWriteExt as _;
 
 use super::Globals;
@@ -30,7 +31,8 @@ pub(super) struct GetArgs {
 /// Runs the command.
 pub(super) async fn run(args: GetArgs, globals: &Globals) -> Result<ExitCode> {
     let remote = args.remote.open(globals)?;
-    let answer = remote.node.get(&remote.locate(&args.place)?).await?;
+    let place = remote.aliases.resolve(&args.place)?;
+    let answer = remote.node.get(&place.location()).await?;
     if !answer.status().is_success() {
         return Ok(fail(1, answer.failure("Error during GET").await));
     }
@@ -41,8 +43,11 @@ pub(super) async fn run(args: GetArgs, globals: &Globals) -> Result<ExitCode> {
             let mut file = NewFile::create(&path).with_context(cannot)?;
             copy(answer, file.writer()).await?;
             file.finish().await.with_context(cannot)?;
-            let (place, path) = (plain(&args.place), plain(&path.to_string_lossy()));
-            globals.note(&format!("{place} retrieved and written to {path}"));
+            // A cap is not shown, whoever looks.
+            let is_nameless = cap::has_uri_prefix(&args.place) && place.path.is_empty();
+            let name = if is_nameless { "file".to_owned() } else { place.to_string() };
+            let path = plain(&path.to_string_lossy());
+            globals.note(&format!("{name} retrieved and written to {path}"));
         }
         None if globals.quiet => copy(answer, &mut tokio::io::sink()).await?,
         None => copy(answer, &mut tokio::io::stdout()).await?,

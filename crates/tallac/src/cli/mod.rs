@@ -107,15 +107,15 @@ async fn dispatch(command: Command, globals: &Globals) -> anyhow::Result<ExitCod
         Command::ListAliases(args) => list_aliases::run(&args, globals),
         Command::Mkdir(args) => mkdir::run(args, globals).await,
         Command::Ls(args) => ls::run(args, globals).await,
-        Command::Get(args) => get::run(args, globals).await,
-        Command::Put(args) => put::run(args, globals).await,
-        Command::Cp(args) => cp::run(args, globals).await,
+        Command::Get(args) => interruptible(get::run(args, globals)).await,
+        Command::Put(args) => interruptible(put::run(args, globals)).await,
+        Command::Cp(args) => interruptible(cp::run(args, globals)).await,
         Command::Mv(args) => mv::mv(args, globals).await,
         Command::Ln(args) => mv::ln(args, globals).await,
         Command::Unlink(args) => unlink::run(args, globals).await,
         Command::Manifest(args) => manifest::run(args, globals).await,
         Command::Stats(args) => stats::run(args, globals).await,
-        Command::Backup(args) => backup::run(args, globals).await,
+        Command::Backup(args) => interruptible(backup::run(args, globals)).await,
         Command::Webopen(args) => webopen::run(&args, globals),
         Command::Status(args) => status::run(args, globals).await,
         Command::Grid(command) => grid::run(command, globals).await,
@@ -124,6 +124,19 @@ async fn dispatch(command: Command, globals: &Globals) -> anyhow::Result<ExitCod
         Command::Debug(command) => debug::run(command, globals),
         Command::Completions(args) => completions::run(args, globals),
         Command::Man(args) => man::run(&args, globals),
+    }
+}
+
+/// Ends a transfer in an orderly way when that is asked for: no half file is left over.
+async fn interruptible(
+    transfer: impl Future<Output = anyhow::Result<ExitCode>>,
+) -> anyhow::Result<ExitCode> {
+    tokio::select! {
+        result = transfer => result,
+        asked = run::stop_asked_for() => {
+            asked?;
+            anyhow::bail!("interrupted; run the same command again to go on")
+        }
     }
 }
 

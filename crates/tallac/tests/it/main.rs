@@ -6,6 +6,7 @@ mod admin;
 mod config;
 mod create_node;
 mod debug;
+mod file_commands;
 mod node_files;
 mod nodes;
 mod odd_input;

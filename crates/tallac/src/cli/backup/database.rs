@@ -329,6 +329,54 @@ mod tests {
     }
 
     #[test]
+    fn databases_of_tahoe_go_on() {
+        const VECTORS: &str = include_str!("../../../../../vectors/backupdb.json");
+        let vectors: serde_json::Value = serde_json::from_str(VECTORS).unwrap();
+        for vector in vectors.as_array().unwrap() {
+            let dir = node();
+            restore(&dir.path().join("private/backupdb.sqlite"), vector);
+            let database = Database::open(dir.path()).unwrap();
+            let stat = Stat { size: 5, mtime: 1_700_000_000, ctime: 1_700_000_001 };
+            let known = Known { cap: "URI:LIT:nbswy3dp".to_owned(), last_checked: 1764038400.25 };
+            for name in ["one", "two"] {
+                let path = format!("/tmp/tallac-vectors-backupdb/{name}");
+                assert_eq!(database.file(&path, stat).unwrap().as_ref(), Some(&known));
+            }
+            // The cap is in the database already, as what Tahoe takes for the same.
+            database.file_uploaded("/three", stat, &known.cap, 7.0).unwrap();
+            let count = "SELECT count(*) FROM caps";
+            let count: i64 = database.run(|db| db.query_row(count, [], |row| row.get(0))).unwrap();
+            assert_eq!(count, 1);
+
+            let contents = vector["contents"].as_object().unwrap();
+            let children =
+                contents.iter().map(|(name, cap)| (name.clone(), cap.as_str().unwrap())).collect();
+            let found = database.directory(&DirHash::new(&children)).unwrap();
+            let cap = (!contents.is_empty()).then_some("URI:DIR2-LIT:gqwgg33o");
+            assert_eq!(found.as_ref().map(|known| known.cap.as_str()), cap);
+        }
+    }
+
+    /// Makes the database that a vector describes.
+    fn restore(path: &Path, vector: &serde_json::Value) {
+        let db = Connection::open(path).unwrap();
+        for sql in vector["schema"].as_array().unwrap() {
+            db.execute_batch(sql.as_str().unwrap()).unwrap();
+        }
+        for (table, rows) in vector["rows"].as_object().unwrap() {
+            for row in rows.as_array().unwrap() {
+                let value = |value: &serde_json::Value| match value["hex"].as_str() {
+                    Some(hex) => format!("X'{hex}'"),
+                    None => value.to_string().replace('"', "'"),
+                };
+                let row: Vec<_> = row.as_array().unwrap().iter().map(value).collect();
+                let sql = format!("INSERT INTO {table} VALUES ({})", row.join(", "));
+                db.execute_batch(&sql).unwrap();
+            }
+        }
+    }
+
+    #[test]
     fn what_is_no_database_of_ours_is_refused() {
         let dir = node();
         let path = dir.path().join("private/backupdb.sqlite");
