@@ -6,6 +6,7 @@
 
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
 
+mod changing;
 mod contestant;
 mod floor;
 mod memory;
@@ -50,6 +51,7 @@ fn main() -> Result<()> {
     let idle = contestants.iter().map(Contestant::idle_memory).collect::<Result<Vec<_>>>()?;
     let chosen: Vec<_> = ROWS
         .iter()
+        .chain(changing::ROWS)
         .filter(|row| options.only.as_ref().is_none_or(|only| row.name.contains(only.as_str())))
         .collect();
     let mut results: Vec<Vec<Figure>> = Vec::new();

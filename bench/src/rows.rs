@@ -95,6 +95,18 @@ impl Gateway {
         }
     }
 
+    /// Any request; gives the text of the answer.
+    pub(crate) fn call(&self, method: &str, path: &str, body: &[u8]) -> Result<String> {
+        let url = format!("{}{path}", self.base);
+        let answer = match method {
+            "GET" => self.agent.get(url).call(),
+            "PUT" => self.agent.put(url).send(body),
+            _ => self.agent.post(url).send(body),
+        };
+        let mut answer = answer.with_context(|| format!("{method} {path}"))?;
+        Ok(answer.body_mut().with_config().limit(64 << 20).read_to_string()?)
+    }
+
     /// Puts a file, and gives its cap.
     pub(crate) fn put(&self, body: &[u8]) -> Result<String> {
         let answer = self.agent.put(format!("{}/uri", self.base)).send(body);
