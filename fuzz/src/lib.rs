@@ -16,6 +16,7 @@ pub mod directories;
 pub mod encodings;
 pub mod gbs_messages;
 pub mod gbs_texts;
+pub mod mutable_shares;
 pub mod mutate;
 pub mod share_headers;
 pub mod shares;
@@ -55,6 +56,7 @@ pub const TARGETS: &[Target] = targets![
     encodings,
     gbs_messages,
     gbs_texts,
+    mutable_shares,
     share_headers,
     shares,
     slot_containers,

@@ -1,4 +1,5 @@
-//! What a client does with a grid of storage servers: upload and download of immutable files.
+//! What a client does with a grid of storage servers: upload and download of immutable files,
+//! mutable files, directories.
 //!
 //! Servers are [`tallac_core::storage::StorageServer`]s, whatever is behind them. No sockets here,
 //! and no files but those handed in as the source or the target of one operation.
