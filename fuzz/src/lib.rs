@@ -19,6 +19,7 @@ pub mod gbs_texts;
 pub mod mutate;
 pub mod share_headers;
 pub mod shares;
+pub mod slot_containers;
 pub mod uebs;
 pub mod web;
 
@@ -56,6 +57,7 @@ pub const TARGETS: &[Target] = targets![
     gbs_texts,
     share_headers,
     shares,
+    slot_containers,
     uebs,
     web,
 ];

@@ -1,4 +1,5 @@
-//! Paths, arguments and ranges of the web API (specification sections 8.1 and 8.3).
+//! Paths, arguments, ranges, forms and lists of children of the web API (specification sections
+//! 8.1, 8.3 and 8.6).
 
 /// Reads any text as each of them.
 pub fn target(data: &[u8]) {
@@ -22,5 +23,8 @@ pub fn seeds() -> Vec<Vec<u8>> {
         "bytes=0-3",
         "bytes=-500",
         "bytes=990-,4-5",
+        r#"{"a": ["filenode", {"ro_uri": "URI:LIT:aa", "metadata": {"n": 1.5}}]}"#,
+        "--XX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nx\r\n--XX--",
+        "multipart/form-data; boundary=\"XX\"",
     ])
 }

@@ -67,6 +67,35 @@ impl Web {
         Ok(bytes)
     }
 
+    /// Any request; gives the status and the text of the answer. Redirects are followed.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn ask(&self, method: &str, path: &str, body: &[u8]) -> Result<(u16, String)> {
+        let url = format!("{}{path}", self.base);
+        let mut answer = match method {
+            "GET" => self.agent.get(url).call(),
+            "DELETE" => self.agent.delete(url).call(),
+            "PUT" => self.agent.put(url).send(body),
+            _ => self.agent.post(url).send(body),
+        }
+        .with_context(|| format!("{method} {path}"))?;
+        let status = answer.status().as_u16();
+        let mut bytes = Vec::new();
+        answer.body_mut().as_reader().read_to_end(&mut bytes).context("broke off")?;
+        Ok((status, String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// A request that must succeed; gives the text of the answer.
+    ///
+    /// # Errors
+    /// When the status is not of success, with what the node said.
+    pub fn call(&self, method: &str, path: &str, body: &[u8]) -> Result<String> {
+        let (status, text) = self.ask(method, path, body)?;
+        ensure!((200..300).contains(&status), "{method} {path}: {status}: {text}");
+        Ok(text)
+    }
+
     /// Gets text at a path.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
 
 use rustix::fs::StatVfs;
 use tallac_core::ids::{ShareNumber, StorageIndex};
@@ -157,16 +158,24 @@ impl Disk {
         File::options().read(true).write(true).create_new(true).open(path)
     }
 
-    /// Puts a finished upload in its place, for good: its bytes first, then its name.
+    /// Puts a finished upload in its place, for good: its bytes first, then its name. The
+    /// directory that the name goes to is made durable while the bytes are.
     pub(crate) fn commit(&self, key: ShareKey, file: &File) -> io::Result<()> {
-        rustix::fs::fdatasync(file)?;
         let dir = slot_dir(&self.shares, key.storage_index);
         make_slot_dir(&dir)?;
-        fs::rename(self.incoming_path(key), dir.join(key.number.to_string()))?;
-        sync_dir(&dir)?;
-        let prefix_dir = dir.parent().unwrap_or(&self.shares);
-        sync_dir(prefix_dir)?;
-        let [high, low, ..] = *key.storage_index.as_bytes();
+        thread::scope(|scope| {
+            let dir_synced = scope.spawn(|| self.sync_parents(key.storage_index, &dir));
+            rustix::fs::fdatasync(file)?;
+            dir_synced.join().unwrap_or_else(|_| Err(io::Error::other("a thread stopped")))
+        })?;
+        change::rename_new(&self.incoming_path(key), &dir.join(key.number.to_string()))?;
+        sync_dir(&dir)
+    }
+
+    /// Makes the entry of a slot's directory durable.
+    fn sync_parents(&self, storage_index: StorageIndex, dir: &Path) -> io::Result<()> {
+        sync_dir(dir.parent().unwrap_or(&self.shares))?;
+        let [high, low, ..] = *storage_index.as_bytes();
         let is_durable = &self.durable_prefixes[usize::from(high) << 2 | usize::from(low) >> 6];
         if !is_durable.load(Ordering::Acquire) {
             sync_dir(&self.shares)?;

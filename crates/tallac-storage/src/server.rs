@@ -353,8 +353,12 @@ impl Shared {
         key: ShareKey,
         reason: &str,
     ) -> Result<(), StorageError> {
-        if !self.disk.has(key) {
-            return Err(StorageError::NotFound);
+        match self.disk.certain_kind(key) {
+            Ok(Some(found)) if found != kind => return Err(StorageError::NotFound),
+            Ok(_) => {}
+            // A share that the disk does not give back is worth a report more than any other.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {}
+            Err(_) => return Err(StorageError::NotFound),
         }
         if reason.len() > advisory::REASON_LEN_MAX {
             return Err(StorageError::BadRequest("the reason is too long".into()));

@@ -4,9 +4,12 @@
 #![expect(clippy::print_stdout, reason = "a test that is passed over says so")]
 
 mod caps;
+mod commands;
 mod conformance;
 mod containers;
+mod directories;
 mod grids;
+mod mutable;
 mod swap;
 
 use std::path::{Path, PathBuf};

@@ -30,6 +30,11 @@ impl Args {
         Self { query, fields }
     }
 
+    /// Whether some came in a form.
+    pub(super) const fn has_fields(&self) -> bool {
+        !self.fields.is_empty()
+    }
+
     /// The value of an argument. The URL counts before the form, the first before the others.
     pub(super) fn value(&self, name: &str) -> Option<&str> {
         self.query.value(name).or_else(|| self.fields.value(name))

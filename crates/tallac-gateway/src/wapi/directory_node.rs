@@ -3,7 +3,7 @@
 use http::header::IF_NONE_MATCH;
 use http::{Method, StatusCode};
 use tallac_core::cap::DirectoryCap;
-use tallac_core::dirnode::{ChildName, Node, Overwrite, Removal};
+use tallac_core::dirnode::{ChildName, Directory, Node, Overwrite, Removal};
 use tallac_grid::directory;
 
 use super::asked::Asked;
@@ -13,7 +13,7 @@ use super::file_node::{self, bad_operation, done, link_cap};
 use super::make::{self, Fresh};
 use super::place::{self, FoundLink, Spot, Target};
 use super::reply::{HTML, Reply, TEXT};
-use super::{child_map, html, json, listing, walks};
+use super::{child_map, html, json, listing, walks, work};
 
 /// What is answered for each operation that changes something.
 const UNLINKED: &str = "thing unlinked";
@@ -52,12 +52,15 @@ async fn get(asked: &Asked<'_>, target: &Target, cap: &DirectoryCap) -> Result<R
     }
     let reply = match operation {
         "" => {
-            let table = asked.state.grid.directories().read(cap).await?;
-            Reply::text(HTML, listing::page(cap, &table, asked.state.config.mutable_format))
+            let format = asked.state.config.mutable_format;
+            Reply::text(
+                HTML,
+                printed(asked, cap, move |cap, table| listing::page(cap, table, format)).await?,
+            )
         }
         "json" => {
-            let table = asked.state.grid.directories().read(cap).await?;
-            Reply::text(TEXT, json::pretty(&json::directory(cap, &table)))
+            let print = |cap: &_, table: &_| json::pretty(&json::directory(cap, table));
+            Reply::text(TEXT, printed(asked, cap, print).await?)
         }
         "uri" => Reply::text(TEXT, cap.to_string()),
         "readonly-uri" => Reply::text(TEXT, cap.to_readonly().to_string()),
@@ -69,6 +72,17 @@ async fn get(asked: &Asked<'_>, target: &Target, cap: &DirectoryCap) -> Result<R
         _ => return Err(bad_operation("GET directory:", operation)),
     };
     Ok(reply.etag(etag.as_deref()))
+}
+
+/// What is told of a directory and what is in it.
+async fn printed(
+    asked: &Asked<'_>,
+    cap: &DirectoryCap,
+    print: impl FnOnce(&DirectoryCap, &Directory) -> String + Send + 'static,
+) -> Result<String, WebError> {
+    let table = asked.state.grid.directories().read(cap).await?;
+    let cap = cap.clone();
+    work::with_bytes(table.size(), move || Ok(print(&cap, &table))).await
 }
 
 /// Names what is answered, if it can never be something else.
@@ -99,7 +113,7 @@ async fn post(
         "rename" | "relink" => relink(asked, cap, operation).await?,
         "set_children" | "set-children" => {
             let overwrite = asked.args.replace()?;
-            let links = child_map::links(&asked.children().await?)?;
+            let links = child_map::links(asked.children().await?).await?;
             asked.state.grid.directories().set_children(cap, &links, overwrite).await?;
             SET.to_owned()
         }
@@ -125,12 +139,16 @@ async fn make_child(
     let Some(name) = asked.args.filled("name") else { return Ok(cap.to_string()) };
     let spot = Spot { directory: cap.clone(), name: ChildName::new(name) };
     spot.check_writeable()?;
-    let (made, overwrite) = if operation == "mkdir" {
-        let overwrite = asked.args.replace()?;
-        (make::directory(asked, Fresh::asked_for(asked)?).await?, overwrite)
-    } else {
-        let is_immutable = operation == "mkdir-immutable";
-        (make::directory_with_children(asked, is_immutable).await?, Overwrite::No)
+    let (made, overwrite) = match operation {
+        "mkdir" => {
+            let overwrite = asked.args.replace()?;
+            (make::directory(asked, Fresh::asked_for(asked)?).await?, overwrite)
+        }
+        "mkdir-immutable" => (make::immutable_directory(asked).await?, Overwrite::No),
+        _ => {
+            let fresh = Fresh::asked_for(asked)?;
+            (make::directory_with_children(asked, fresh).await?, Overwrite::No)
+        }
     };
     let text = made.to_string();
     spot.put(asked, made.into(), overwrite).await?;
@@ -182,6 +200,9 @@ async fn relink(
     let overwrite = args.replace()?;
     let from = args.value("from_name").ok_or(WebError::RenameWithout("from_name"))?.trim();
     let to = args.value("to_name").map_or(from, str::trim);
+    if to.is_empty() {
+        return Err(WebError::RenameWithout("to_name"));
+    }
     let (from, to) = (plain_name("from_name", from)?, plain_name("to_name", to)?);
     let target = match args.value("to_dir") {
         Some(path) => directory_at(asked, path.trim()).await?,

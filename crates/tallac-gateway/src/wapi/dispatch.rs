@@ -26,20 +26,30 @@ pub(super) async fn answer(
         return Err(WebError::UnknownMethod);
     }
     let route = Route::parse(head.uri.path())?;
+    if matches!(route, Route::Welcome | Route::Named { .. }) {
+        only_reads(&head.method)?;
+    }
     let mut asked = Asked::new(state, head, body).await?;
     match route {
         Route::Welcome => asked.welcome(),
         Route::Root(root) => unlinked::answer(&mut asked, root).await,
         Route::Node { cap, children } => asked.node(&cap, children).await,
-        Route::Operation(handle) => state.operations.answer(&asked, &handle),
+        Route::Operation(handle) => state.operations.answer(&asked, &handle).await,
         Route::Named { cap, name } => asked.named(&cap, name.as_deref()).await,
+    }
+}
+
+/// Refuses whatever would change something, before its body is read.
+fn only_reads(method: &Method) -> Result<(), WebError> {
+    match *method {
+        Method::GET | Method::HEAD => Ok(()),
+        _ => Err(WebError::MethodNotAllowed("GET, HEAD")),
     }
 }
 
 impl Asked<'_> {
     /// `/`
     fn welcome(&self) -> Result<Reply, WebError> {
-        self.only_reads()?;
         match self.args.operation() {
             "" => Ok(Reply::text(HTML, welcome::page(self.state))),
             "json" => {
@@ -54,6 +64,7 @@ impl Asked<'_> {
     async fn node(&mut self, cap: &str, children: Vec<String>) -> Result<Reply, WebError> {
         match place::resolve(self, cap, children).await? {
             Place::Vacant(spot) => file_node::answer_vacant(self, &spot).await,
+            Place::Blind(spot) => file_node::answer_blind(self, &spot).await,
             Place::Taken(target) => match target.node.directory() {
                 Some(cap) => directory_node::answer(self, &target, cap).await,
                 None => file_node::answer(self, &target).await,
@@ -63,7 +74,6 @@ impl Asked<'_> {
 
     /// `/named/CAP/NAME`
     async fn named(&self, cap: &str, name: Option<&str>) -> Result<Reply, WebError> {
-        self.only_reads()?;
         let target = Target { node: place::root(cap)?, link: None };
         if target.node.is_directory() {
             return Err(WebError::NotAFile);

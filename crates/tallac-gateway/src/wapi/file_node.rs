@@ -47,13 +47,20 @@ pub(super) async fn answer_vacant(asked: &mut Asked<'_>, spot: &Spot) -> Result<
             let cap = store(asked, spot, content, overwrite).await?;
             Ok(Reply::text(TEXT, cap).status(StatusCode::CREATED))
         }
-        (Method::PUT, "uri") => link_cap(asked, spot).await,
         (Method::PUT, _) => Err(bad_operation("PUT to a file:", &operation)),
         _ => {
             let cap = upload_new(asked, spot).await?;
             done(asked, cap)
         }
     }
+}
+
+/// Answers a request to link or unlink a name, whatever is there.
+pub(super) async fn answer_blind(asked: &mut Asked<'_>, spot: &Spot) -> Result<Reply, WebError> {
+    if *asked.method() == Method::DELETE {
+        return Ok(Reply::text(TEXT, spot.remove(asked).await?));
+    }
+    link_cap(asked, spot).await
 }
 
 /// The cap, or wherever the client wants to be sent.

@@ -212,25 +212,28 @@ fn write(out: &mut String, value: &Json, depth: usize) {
             for (at, (name, value)) in members.iter().enumerate() {
                 out.push(if at == 0 { '{' } else { ',' });
                 new_line(out, depth);
-                *out += &text(&**name).to_string();
+                write_text(out, name);
                 *out += ": ";
                 write(out, value, depth + 1);
             }
             new_line(out, depth - 1);
             out.push('}');
         }
-        Json::String(plain) if is_plain(plain) => {
-            out.push('"');
-            *out += plain;
-            out.push('"');
-        }
+        Json::String(value) => write_text(out, value),
         value => *out += &value.to_string(),
     }
 }
 
-/// Whether a text stands in JSON as it is. Caps do, and most names.
-fn is_plain(text: &str) -> bool {
-    text.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b'"' && byte != b'\\')
+/// Most texts stand in JSON as they are: caps do, and names of members.
+fn write_text(out: &mut String, value: &str) {
+    let is_plain = |byte| (b' '..=b'~').contains(&byte) && byte != b'"' && byte != b'\\';
+    if value.bytes().all(is_plain) {
+        out.push('"');
+        *out += value;
+        out.push('"');
+    } else {
+        *out += &text(value).to_string();
+    }
 }
 
 fn new_line(out: &mut String, depth: usize) {

@@ -71,14 +71,16 @@ pub(super) async fn directory(asked: &Asked<'_>, fresh: Fresh) -> Result<Directo
 /// A new directory with the children that the body of the request lists.
 pub(super) async fn directory_with_children(
     asked: &mut Asked<'_>,
-    is_immutable: bool,
+    fresh: Fresh,
 ) -> Result<DirectoryCap, WebError> {
-    let children = child_map::initial(&asked.children().await?)?;
-    if is_immutable {
-        return Ok(asked.state.grid.directories().create_immutable(&children).await?);
-    }
-    let fresh = Fresh { children, ..Fresh::asked_for(asked)? };
-    directory(asked, fresh).await
+    let children = child_map::initial(asked.children().await?).await?;
+    directory(asked, Fresh { children, ..fresh }).await
+}
+
+/// The same for a directory that never changes.
+pub(super) async fn immutable_directory(asked: &mut Asked<'_>) -> Result<DirectoryCap, WebError> {
+    let children = child_map::initial(asked.children().await?).await?;
+    Ok(asked.state.grid.directories().create_immutable(&children).await?)
 }
 
 /// The key of `private-key=`, if there is one.

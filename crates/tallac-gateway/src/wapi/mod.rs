@@ -37,11 +37,13 @@ mod stall;
 mod unlinked;
 mod walks;
 mod welcome;
+mod work;
 
 pub use config::{IntroducerStatus, Introducers, WebConfig, WebLimits};
 
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use tallac_grid::grid::Grid;
 use tokio::net::TcpListener;
 
@@ -78,6 +80,11 @@ pub(crate) fn parse_as_everything(text: &str) {
     if let Ok(query) = query::Query::parse(Some(text)) {
         let args = args::Args::new(query, query::Query::default());
         let _ = (args.operation(), args.is_on("save"), args.replace(), args.offset());
+    }
+    let _ = (child_map::parse(text.as_bytes()), multipart::boundary(text));
+    for len in [1, 7, text.len()] {
+        // All pieces are there, so it never waits.
+        let _ = multipart::parse(text.as_bytes(), len).now_or_never();
     }
     for size in [0, 1000, u64::MAX] {
         if let range::Selection::Part(part) = range::Selection::parse(text, size) {

@@ -192,6 +192,24 @@ fn quoted_value(text: &str) -> (String, &str) {
     (value, "")
 }
 
+/// For fuzz targets: reads a form to its end, in pieces of this length.
+pub(crate) async fn parse(form: &[u8], piece_len: usize) {
+    let mut form = Multipart::new(InMemory(form.chunks(piece_len.max(1))), "XX");
+    while let Ok(Some(_)) = form.next_part().await {
+        while let Ok(Some(piece)) = form.next().await {
+            assert!(!piece.is_empty(), "a piece with nothing in it");
+        }
+    }
+}
+
+struct InMemory<'a>(std::slice::Chunks<'a, u8>);
+
+impl Pieces for InMemory<'_> {
+    async fn next(&mut self) -> Result<Option<Bytes>, SpoolError> {
+        Ok(self.0.next().map(Bytes::copy_from_slice))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -231,7 +249,8 @@ mod tests {
     const FORM: &[u8] = b"preamble\r\n--XX\r\nContent-Disposition: form-data; name=\"t\"\r\n\r\n\
         upload\r\n--XX  \r\ncontent-type: text/plain\r\nCONTENT-DISPOSITION: form-data; \
         name=file; filename=\"a \\\"b\\\\ \xc3\xa9;x.txt\"\r\n\r\n\r\n--X\r\nhello\r\n\r\n--XX\r\n\
-        Content-Disposition: form-data; name=\"e\"; filename*=UTF-8''%c3%a9\r\n\r\n\r\n--XX--\r\nend";
+        Content-Disposition: form-data; name=\"e\"; filename*=UTF-8''%c3%a9\r\n\r\n\r\n\
+        --XX--\r\nend";
 
     #[tokio::test]
     async fn parts_are_the_same_however_they_are_cut() {

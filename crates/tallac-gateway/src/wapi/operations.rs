@@ -83,7 +83,12 @@ impl Operations {
     }
 
     /// `/operations/HANDLE`: how far it is.
-    pub(super) fn answer(&self, asked: &Asked<'_>, handle: &str) -> Result<Reply, WebError> {
+    pub(super) async fn answer(&self, asked: &Asked<'_>, handle: &str) -> Result<Reply, WebError> {
+        self.looked_at(asked, handle)?.page(asked).await
+    }
+
+    /// The operation of a handle, whose lifetime changes by being looked at.
+    fn looked_at(&self, asked: &Asked<'_>, handle: &str) -> Result<Arc<Walk>, WebError> {
         if !asked.is_read() && *asked.method() != Method::POST {
             return Err(WebError::MethodNotAllowed("GET, HEAD, POST"));
         }
@@ -102,8 +107,7 @@ impl Operations {
         } else if let Some(lifetime) = retention {
             operation.deadline.send_replace(Some(from_now(lifetime)));
         }
-        drop(table);
-        operation.walk.page(asked)
+        Ok(Arc::clone(&operation.walk))
     }
 }
 

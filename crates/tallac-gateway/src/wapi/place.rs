@@ -14,8 +14,10 @@ use super::make::{self, Fresh};
 pub(super) enum Place {
     /// At something that is there.
     Taken(Target),
-    /// In a directory that has no such child, though it may get one.
+    /// At a name in a directory that has no such child, though it may get one.
     Vacant(Spot),
+    /// At a name in a directory, and it makes no difference what is there.
+    Blind(Spot),
 }
 
 /// Something that is there.
@@ -140,8 +142,11 @@ pub(super) async fn resolve(
             });
         };
         let spot = Spot { directory: cap.clone(), name: ChildName::new(&name) };
-        let table = asked.state.grid.directories().read(cap).await?;
         let is_last = at + 1 == count;
+        if is_last && !has_slash && is_blind(asked) {
+            return Ok(Place::Blind(spot));
+        }
+        let table = asked.state.grid.directories().read(cap).await?;
         target = match table.get(&spot.name) {
             Some(child) => {
                 let link = FoundLink { spot, metadata: child.metadata };
@@ -180,6 +185,16 @@ fn makes_directories(asked: &Asked<'_>) -> bool {
     }
 }
 
+/// Whether an edit of the directory alone does all that is asked: looking into it first would only
+/// cost a round trip.
+fn is_blind(asked: &Asked<'_>) -> bool {
+    match (asked.method(), asked.args.operation()) {
+        (&Method::PUT, operation) => operation == "uri",
+        (&Method::DELETE, _) => true,
+        _ => false,
+    }
+}
+
 /// Whether the request puts something under a name that nothing has yet.
 fn may_be_vacant(asked: &Asked<'_>) -> bool {
     match (asked.method(), asked.args.operation()) {
@@ -202,11 +217,12 @@ fn makes_directory(asked: &Asked<'_>) -> bool {
 /// Makes the directory that the path itself names.
 async fn make_last(asked: &mut Asked<'_>, spot: Spot) -> Result<Target, WebError> {
     let made = match asked.args.operation() {
-        "mkdir" => make::directory(asked, Fresh::asked_for(asked)?).await?,
-        operation => {
-            let is_immutable = operation == "mkdir-immutable";
-            make::directory_with_children(asked, is_immutable).await?
+        "mkdir-immutable" => make::immutable_directory(asked).await?,
+        "mkdir-with-children" => {
+            let fresh = Fresh::asked_for(asked)?;
+            make::directory_with_children(asked, fresh).await?
         }
+        _ => make::directory(asked, Fresh::asked_for(asked)?).await?,
     };
     linked(asked, spot, made).await
 }

@@ -2,15 +2,22 @@
 //! 8.1).
 
 use std::borrow::Cow;
+use std::fmt;
 
 use percent_encoding::percent_decode_str;
 
 use super::error::WebError;
 
-/// The arguments of one request, decoded.
-#[derive(Debug, Default)]
+/// The arguments of one request, decoded. They may hold caps and keys.
+#[derive(Default)]
 pub(super) struct Query {
     pairs: Vec<(String, String)>,
+}
+
+impl fmt::Debug for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Query({} arguments)", self.pairs.len())
+    }
 }
 
 impl Query {
@@ -26,6 +33,11 @@ impl Query {
     /// These arguments.
     pub(super) const fn from_pairs(pairs: Vec<(String, String)>) -> Self {
         Self { pairs }
+    }
+
+    /// Whether there are none.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
     }
 
     /// The value of an argument; of the first, where there are several.

@@ -40,9 +40,13 @@ pub(super) async fn answer(asked: &mut Asked<'_>, root: RootName) -> Result<Repl
             let fresh = Fresh::asked_for(asked)?.with_key(asked)?;
             made(asked, &make::directory(asked, fresh).await?)
         }
-        (Method::POST, "mkdir-with-children" | "mkdir-immutable") => {
-            let is_immutable = operation == "mkdir-immutable";
-            let cap = make::directory_with_children(asked, is_immutable).await?;
+        (Method::POST, "mkdir-with-children") => {
+            let fresh = Fresh::asked_for(asked)?.with_key(asked)?;
+            let cap = make::directory_with_children(asked, fresh).await?;
+            made(asked, &cap)
+        }
+        (Method::POST, "mkdir-immutable") => {
+            let cap = make::immutable_directory(asked).await?;
             made(asked, &cap)
         }
         (Method::PUT | Method::POST, _) => Err(WebError::BadRootOperation),

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -19,9 +20,13 @@ use super::json::{self, Members, number, text};
 use super::operations;
 use super::reply::{HTML, Reply, TEXT};
 use super::unlinked::quoted;
+use super::work;
 
 /// Lines that are sent in one piece, if they are there.
 const LINES_MAX: usize = 100;
+
+/// Bytes that are printed for an object of a manifest, about.
+const OBJECT_LEN: u64 = 500;
 
 /// A walk whose results are looked at later.
 #[derive(Debug)]
@@ -29,6 +34,7 @@ pub(super) struct Walk {
     kind: Kind,
     origin: Option<String>,
     progress: Mutex<Progress>,
+    is_finished: AtomicBool,
 }
 
 /// What of a walk is wanted.
@@ -47,6 +53,7 @@ struct Progress {
     objects: Vec<(Vec<ChildName>, String)>,
     verify_caps: BTreeSet<String>,
     storage_indexes: BTreeSet<String>,
+    /// As the walk's own, at the same moment as the rest.
     is_finished: bool,
     failure: Option<Arc<WebError>>,
 }
@@ -64,7 +71,8 @@ pub(super) fn start(
         _ => Kind::DeepStats,
     };
     let origin = cap.storage_index().map(|storage_index| storage_index.to_string());
-    let walk = Walk { kind, origin, progress: Mutex::default() };
+    let is_finished = AtomicBool::new(false);
+    let walk = Walk { kind, origin, progress: Mutex::default(), is_finished };
     let visits = asked.state.grid.directories().walk(&Node::from(cap.clone()));
     asked.state.operations.start(asked, walk, visits)?;
     let mut location = format!("/operations/{}", quoted(handle));
@@ -84,7 +92,7 @@ impl Walk {
 
     /// Whether it is over, well or not.
     pub(super) fn is_finished(&self) -> bool {
-        self.progress().is_finished
+        self.is_finished.load(Ordering::Acquire)
     }
 
     /// Takes in all visits.
@@ -99,6 +107,7 @@ impl Walk {
         let mut progress = self.progress();
         progress.is_finished = true;
         progress.failure = failure;
+        self.is_finished.store(true, Ordering::Release);
     }
 
     fn add(&self, visit: &Visit) {
@@ -113,26 +122,29 @@ impl Walk {
     }
 
     /// How far it is, in the form that the client wants.
-    pub(super) fn page(&self, asked: &Asked<'_>) -> Result<Reply, WebError> {
+    pub(super) async fn page(self: Arc<Self>, asked: &Asked<'_>) -> Result<Reply, WebError> {
         let output = asked.args.filled("output").unwrap_or("html").to_ascii_lowercase();
+        let bytes = self.progress().objects.len() as u64 * OBJECT_LEN;
+        work::with_bytes(bytes, move || self.print(&output)).await
+    }
+
+    fn print(&self, output: &str) -> Result<Reply, WebError> {
         let progress = self.progress();
         if let Some(failure) = &progress.failure {
             return Err(WebError::Operation(Arc::clone(failure)));
         }
-        Ok(match (self.kind, output.as_str()) {
-            (Kind::DeepStats, _) => Reply::text(TEXT, json::indented(&progress.deep_stats())),
-            (Kind::DeepSize, "json") => Reply::text(TEXT, progress.size_json().to_string()),
-            (Kind::DeepSize, "html" | "text") => Reply::text(TEXT, progress.size_text()),
+        let (content_type, page) = match (self.kind, output) {
+            (Kind::DeepStats, _) => (TEXT, json::indented(&progress.deep_stats())),
+            (Kind::DeepSize, "json") => (TEXT, progress.size_json().to_string()),
+            (Kind::DeepSize, "html" | "text") => (TEXT, progress.size_text()),
             (Kind::Manifest, "json") => {
-                let manifest = progress.manifest_json(self.origin.as_deref());
-                Reply::text(TEXT, json::indented(&manifest))
+                (TEXT, json::indented(&progress.manifest_json(self.origin.as_deref())))
             }
-            (Kind::Manifest, "text") => Reply::text(TEXT, progress.manifest_text()),
-            (Kind::Manifest, "html") => {
-                Reply::text(HTML, progress.manifest_page(self.origin.as_deref()))
-            }
+            (Kind::Manifest, "text") => (TEXT, progress.manifest_text()),
+            (Kind::Manifest, "html") => (HTML, progress.manifest_page(self.origin.as_deref())),
             _ => return Err(WebError::UnknownOutput),
-        })
+        };
+        Ok(Reply::text(content_type, page))
     }
 }
 
@@ -298,4 +310,29 @@ fn repair_cap(node: &Node, verify_cap: String) -> String {
 fn last_line(found: &DeepStats) -> String {
     let line = Members::default().with("type", text("stats")).with("stats", stats(found).end());
     format!("{}\n", line.end())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn lines_are_made_no_faster_than_they_are_taken() {
+        let made = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&made);
+        let visits = stream::repeat_with(move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+            let cap = "URI:LIT:nbswy3dp".parse::<tallac_core::cap::LitCap>();
+            let node = FileCap::Lit(cap.unwrap()).into();
+            Ok(Visit { path: vec![ChildName::new("a\nb")], node, listing: None })
+        });
+        let mut lines = std::pin::pin!(lines(Box::pin(visits)));
+        for taken in 1..5 {
+            let piece = lines.next().await.unwrap();
+            assert_eq!(piece.iter().filter(|byte| **byte == b'\n').count(), LINES_MAX);
+            assert_eq!(made.load(Ordering::Relaxed), taken * LINES_MAX);
+        }
+    }
 }

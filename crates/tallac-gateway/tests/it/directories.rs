@@ -45,6 +45,11 @@ async fn every_way_to_make_a_directory() {
     assert_eq!(web.get(location).await.status, 200);
     let children = br#"{"a": ["filenode", {"ro_uri": "URI:LIT:nbswy3dp"}]}"#;
     check(&web.post("/uri?t=mkdir", children).await, 400, "try t=mkdir-with-children instead");
+    let urlencoded = ["Content-Type: application/x-www-form-urlencoded"];
+    let sent = web.send(("POST", "/uri?t=mkdir"), &urlencoded, children).await;
+    check(&sent, 400, "try t=mkdir-with-children instead");
+    let sent = web.send(("POST", "/uri?t=mkdir-with-children"), &urlencoded, children).await;
+    assert_eq!(names(&web, &sent.text()).await, ["a"], "as curl -d sends it");
     let cap = web.text_of("POST", "/uri?t=mkdir-with-children", children).await;
     assert_eq!(names(&web, &cap).await, ["a"]);
     assert_eq!(web.get(&format!("/uri/{cap}/a")).await.text(), "hello");
@@ -76,11 +81,12 @@ async fn immutable_directories_small_and_large() {
         cap,
         "URI:DIR2-LIT:gm4dumj2pawdcnr2kvjesosmjfkdu3tcon3xsm3eoawdaormha5hwitbei5caml5fqwa"
     );
+    let child = "\"mutable\": false,\n     \"format\": \"CHK\",\n     \"size\": 5,\n     \
+        \"metadata\": {\n      \"a\": 1\n     },\n     \"ro_uri\": \"URI:LIT:nbswy3dp\"";
     let expected = format!(
-        "[\n \"dirnode\",\n {{\n  \"children\": {{\n   \"x\": [\n    \"filenode\",\n    {{\n     \
-         \"mutable\": false,\n     \"format\": \"CHK\",\n     \"size\": 5,\n     \"metadata\": {{\n      \
-         \"a\": 1\n     }},\n     \"ro_uri\": \"URI:LIT:nbswy3dp\"\n    }}\n   ]\n  }},\n  \
-         \"ro_uri\": \"{cap}\",\n  \"mutable\": false\n }}\n]\n"
+        "[\n \"dirnode\",\n {{\n  \"children\": {{\n   \"x\": [\n    \"filenode\",\n    \
+         {{\n     {child}\n    }}\n   ]\n  }},\n  \"ro_uri\": \"{cap}\",\n  \
+         \"mutable\": false\n }}\n]\n"
     );
     assert_eq!(web.get(&format!("/uri/{cap}?t=json")).await.text(), expected);
     assert_eq!(web.get(&format!("/uri/{cap}?t=json")).await.header("etag"), None);
@@ -289,6 +295,43 @@ async fn children_are_set_together() {
 }
 
 #[tokio::test]
+async fn names_that_are_set_at_the_same_time_are_all_there() {
+    let web = Web::new().await;
+    let root = web.mkdir().await;
+    let name = |i: usize| format!("file {i:02}");
+    let put = async |i: usize| {
+        let target = format!("/uri/{root}/file%20{i:02}");
+        let (target, body) = match i % 2 {
+            0 => (target, format!("content {i}")),
+            _ => (format!("{target}?t=uri"), "URI:LIT:nbswy3dp".to_owned()),
+        };
+        let answer = web.put(&target, body.as_bytes()).await;
+        assert!([200, 201].contains(&answer.status), "{}", answer.text());
+    };
+    futures_util::future::join_all((0..16).map(put)).await;
+    assert_eq!(names(&web, &root).await, (0..16).map(name).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_link_costs_two_round_trips() {
+    let web = Web::new().await;
+    let root = web.mkdir().await;
+    web.put(&format!("/uri/{root}/a?t=uri"), b"URI:LIT:").await;
+    let calls = || web.sims.iter().map(|sim| sim.calls().len()).max().unwrap();
+    for (method, target) in [
+        ("PUT", format!("/uri/{root}/b?t=uri")),
+        ("POST", format!("/uri/{root}?t=uri&name=c&uri=URI:LIT:")),
+        ("DELETE", format!("/uri/{root}/b")),
+        ("POST", format!("/uri/{root}?t=rename&from_name=c&to_name=d")),
+    ] {
+        let before = calls();
+        let answer = web.send((method, &target), &[], b"URI:LIT:").await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert!(calls() - before <= 2, "{method}: {} round trips", calls() - before);
+    }
+}
+
+#[tokio::test]
 async fn things_move() {
     let web = Web::new().await;
     let root = web.mkdir().await;
@@ -312,6 +355,7 @@ async fn things_move() {
         (format!("t=rename&from_name=c&to_name=d&to_dir={root}"), 400, "to_dir= is not valid"),
         ("t=rename&from_name=c&to_name=d%2Fe".to_owned(), 400, "to_name= may not contain a slash"),
         ("t=relink&from_name=c%2Fd".to_owned(), 400, "from_name= may not contain a slash"),
+        ("t=rename&from_name=c&to_name=+".to_owned(), 400, "to_name= is required"),
         ("t=rename&from_name=none&to_name=d".to_owned(), 404, "No such child: none"),
         ("t=rename&from_name=c&to_name=sub&replace=false".to_owned(), 409, "already a child"),
         ("t=rename&from_name=c&to_name=sub&replace=only-files".to_owned(), 409, "already a child"),

@@ -132,6 +132,42 @@ async fn what_is_known_of_a_mutable_file() {
 }
 
 #[tokio::test]
+async fn a_key_of_the_clients_own_gives_the_cap() {
+    let vectors = include_str!("../../../../vectors/mutable_files.json");
+    let vectors: serde_json::Value = serde_json::from_str(vectors).unwrap();
+    let vector = &vectors[0];
+    let (key, cap) = (vector["private"].as_str().unwrap(), vector["write"].as_str().unwrap());
+    let key = key.replace('+', "-").replace('/', "_");
+    assert!(cap.starts_with("URI:SSK:"));
+    let web = Web::new().await;
+    let made = web.put(&format!("/uri?format=sdmf&private-key={key}"), b"hello").await;
+    assert_eq!((made.status, made.text().as_str()), (200, cap));
+    assert_eq!(web.get(&format!("/uri/{cap}")).await.text(), "hello");
+    let again = web.put(&format!("/uri?format=sdmf&private-key={key}"), b"other").await;
+    assert_eq!(again.status, 409, "{}", again.text());
+    assert_eq!(web.get(&format!("/uri/{cap}")).await.text(), "hello", "nothing is overwritten");
+    let directory = cap.replace("URI:SSK:", "URI:DIR2:");
+    for (target, uses_key) in [
+        (format!("/uri?t=mkdir&private-key={key}"), true),
+        (format!("/uri?t=mkdir-with-children&private-key={key}"), true),
+    ] {
+        let web = Web::new().await;
+        assert_eq!(web.text_of("POST", &target, b"").await == directory, uses_key, "{target}");
+    }
+    let web = Web::new().await;
+    let made = web.put(&format!("/uri?t=mkdir&private-key={key}"), b"").await;
+    assert_ne!(made.text(), directory, "PUT has never heeded it");
+    let root = made.text();
+    let below = web.put(&format!("/uri/{root}/a/b?format=sdmf&private-key={key}"), b"x").await;
+    assert_eq!(below.text(), cap, "the file has the key, and not the directory on the way");
+    for bad in ["AAAA", "%21", &key[..100]] {
+        let answer = web.put(&format!("/uri?format=sdmf&private-key={bad}"), b"x").await;
+        assert_eq!(answer.status, 400);
+        assert!(!answer.text().contains(&key[..20]));
+    }
+}
+
+#[tokio::test]
 async fn without_servers_nothing_is_found() {
     let web = Web::new().await;
     let cap = put(&web, "sdmf", b"hello").await;

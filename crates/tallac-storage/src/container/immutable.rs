@@ -65,6 +65,12 @@ pub enum ContainerError {
     },
 }
 
+/// Whether a file that starts with these bytes is a container of a version that we know.
+#[must_use]
+pub fn is_immutable(start: &[u8]) -> bool {
+    [Version::V1, Version::V2].iter().any(|v| start.starts_with(&v.number().to_be_bytes()))
+}
+
 /// The header of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {

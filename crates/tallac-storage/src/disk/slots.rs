@@ -16,6 +16,7 @@ use super::journal::record::{self, Payload};
 use super::share_file::{ShareFileError, open_regular};
 use super::slot_file::SlotFile;
 use super::{Disk, ShareKey, fault, make_slot_dir, share_path, slot_dir, sync_dir};
+use crate::container::immutable;
 use crate::container::mutable::{self, MAGIC_LEN};
 
 /// What a change needs before it can be made, and what becomes of it if it is not.
@@ -41,14 +42,24 @@ impl Drop for Ready {
 }
 
 impl Disk {
-    /// What kind of share a file holds, by its first bytes.
+    /// What kind of share a file holds, by its first bytes; what nobody can tell is taken for
+    /// immutable, as Tahoe-LAFS does.
     pub(crate) fn kind(&self, key: ShareKey) -> io::Result<ShareKind> {
+        Ok(self.certain_kind(key)?.unwrap_or(ShareKind::Immutable))
+    }
+
+    /// What kind of share a file holds, unless its first bytes are damaged.
+    pub(crate) fn certain_kind(&self, key: ShareKey) -> io::Result<Option<ShareKind>> {
         let (file, file_len) = open_regular(&share_path(&self.shares, key), false)?;
         let mut start = [0; MAGIC_LEN];
         let there = usize::try_from(file_len).unwrap_or(usize::MAX).min(MAGIC_LEN);
         file.read_exact_at(&mut start[..there], 0)?;
-        let is_mutable = mutable::is_mutable(&start[..there]);
-        Ok(if is_mutable { ShareKind::Mutable } else { ShareKind::Immutable })
+        let start = &start[..there];
+        Ok(match () {
+            () if mutable::is_mutable(start) => Some(ShareKind::Mutable),
+            () if immutable::is_immutable(start) => Some(ShareKind::Immutable),
+            () => None,
+        })
     }
 
     pub(crate) fn open_slot_share(&self, key: ShareKey) -> Result<SlotFile, ShareFileError> {

@@ -91,6 +91,9 @@ impl Model {
                 self.0.remove(&key);
                 continue;
             }
+            if op.writes.is_empty() && !self.0.contains_key(&key) {
+                continue;
+            }
             let (data, leases) = self.0.entry(key).or_default();
             for (at, bytes) in &op.writes {
                 let end = usize::from(*at) + bytes.len();

@@ -114,6 +114,8 @@ impl Shared {
             }
             let mut edit = match share {
                 Some(share) => share.edit().map_err(share_error)?,
+                // Tahoe-LAFS would make an empty share of it.
+                None if wanted.writes.is_empty() => continue,
                 None => Edit::create(self.config.node, request.write_enabler.clone()),
             };
             for write in &wanted.writes {

@@ -5,6 +5,7 @@
 mod common;
 mod containers;
 mod crash;
+mod durable_slots;
 mod limits;
 mod neglect;
 mod slots;

@@ -38,7 +38,7 @@ pub(crate) fn cut(len: u64) -> ShareChange {
     ShareChange { new_length: Some(len), ..ShareChange::default() }
 }
 
-async fn change(
+pub(crate) async fn change(
     server: &DiskServer,
     seed: u8,
     changes: &[(u8, ShareChange)],

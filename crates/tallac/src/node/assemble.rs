@@ -85,6 +85,10 @@ async fn start_storage(
             while stop.run_until_cancelled(ticks.tick()).await.is_some() {
                 server.drop_idle_uploads().await?;
             }
+            // So that Tahoe-LAFS may take the storage directory over.
+            if let Err(error) = server.settle().await {
+                tracing::error!(%error, "the journal of mutable shares is left to the next start");
+            }
             Ok(())
         }
     }));

@@ -9,15 +9,12 @@ use bytes::Bytes;
 
 use super::record::{self, Payload};
 use super::{FILE_NAME, Unsynced};
+use crate::container::immutable;
 use crate::disk::change::{self, Change, ShareOp};
 use crate::disk::share_file::open_regular;
 use crate::disk::{
     ShareKey, fault, make_slot_dir, share_path, slot_dir, spill_path, staged_path, sync_dir,
 };
-
-/// What the first four bytes of an immutable container are. Whatever else has a mutable share's
-/// name is that share, perhaps half written.
-const IMMUTABLE_STARTS: [[u8; 4]; 2] = [[0, 0, 0, 1], [0, 0, 0, 2]];
 
 /// Finishes what the journal in `dir` says, and removes it.
 pub(in crate::disk) fn replay(dir: &Path, shares: &Path, incoming: &Path) -> io::Result<()> {
@@ -108,6 +105,7 @@ fn redo(shares: &Path, incoming: &Path, key: ShareKey, op: &ShareOp) -> io::Resu
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         opened => Some(opened?.0),
     };
+    // Whatever else has the name of a mutable share is that share, perhaps half written.
     if let Some(file) = &is_there
         && is_immutable(file)?
     {
@@ -145,7 +143,7 @@ fn redo(shares: &Path, incoming: &Path, key: ShareKey, op: &ShareOp) -> io::Resu
 fn is_immutable(file: &File) -> io::Result<bool> {
     let mut start = [0; 4];
     let read = rustix::io::pread(file, &mut start[..], 0)?;
-    Ok(read == start.len() && IMMUTABLE_STARTS.contains(&start))
+    Ok(immutable::is_immutable(&start[..read]))
 }
 
 fn remove_if_there(path: &Path) -> io::Result<()> {
