@@ -3,7 +3,7 @@
 //!
 //! A row says: the local file at this path, which then had this size, these times and this inode,
 //! and the immutable file of this cap have the same content. Rows are believed while all of that
-//! is unchanged, to the nanosecond; those of uploads for a week only, as a grid may forget shares.
+//! is unchanged, to the nanosecond; those of uploads for a day only, as a grid may forget shares.
 //! Nothing is written about a file that changed less than two seconds before it was read, since a
 //! file system's clock may not tell such a change from the next. The database is a cache: without
 //! it, all is copied anew.
@@ -18,7 +18,7 @@ use std::time::{Duration, SystemTime};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 /// How old what is known of an upload may be.
-const UPLOAD_AGE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+const UPLOAD_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// How long before it is read a file must have changed for the last time.
 const SETTLED: Duration = Duration::from_secs(2);
@@ -173,13 +173,13 @@ mod tests {
     }
 
     #[test]
-    fn uploads_are_believed_for_a_week() {
+    fn uploads_are_believed_for_a_day() {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("private")).unwrap();
         let metadata = dir.path().metadata().unwrap();
         let copies = Copies::open(dir.path());
         copies.record(dir.path(), &metadata, "x");
-        let age = "UPDATE copies SET at = at - 700000";
+        let age = "UPDATE copies SET at = at - 90000";
         copies.0.as_ref().unwrap().lock().unwrap().execute(age, []).unwrap();
         assert_eq!(copies.cap_of(dir.path(), &metadata, Way::Up), None);
         assert_eq!(copies.cap_of(dir.path(), &metadata, Way::Down).as_deref(), Some("x"));
