@@ -26,9 +26,9 @@ struct Options {
     /// How often each row is measured for each grid
     #[arg(long, default_value_t = 3)]
     runs: usize,
-    /// Measure only rows whose name has this in it (what they need is put first)
+    /// Measure only rows whose name has this in it; may be repeated
     #[arg(long)]
-    only: Option<String>,
+    only: Vec<String>,
     /// Leave Tahoe-LAFS out
     #[arg(long)]
     alone: bool,
@@ -52,7 +52,9 @@ fn main() -> Result<()> {
     let chosen: Vec<_> = ROWS
         .iter()
         .chain(changing::ROWS)
-        .filter(|row| options.only.as_ref().is_none_or(|only| row.name.contains(only.as_str())))
+        .filter(|row| {
+            options.only.is_empty() || options.only.iter().any(|only| row.name.contains(only))
+        })
         .collect();
     let mut results: Vec<Vec<Figure>> = Vec::new();
     for row in &chosen {
