@@ -6,7 +6,7 @@ use tallac_core::immutable::{Encoding, EncodingError, SEGMENT_SIZE_DEFAULT};
 use tallac_core::secrets::{ConvergenceSecret, LeaseSecret};
 
 use crate::directory::{Directories, DirectoryCache};
-use crate::download::Downloader;
+use crate::download::{Downloader, OpenFiles};
 use crate::mutable::{MutableFiles, MutableStore};
 use crate::servers::ServerList;
 use crate::upload::Uploader;
@@ -54,6 +54,7 @@ struct Inner {
     config: GridConfig,
     servers: ServerList,
     mutable: MutableStore,
+    open_files: OpenFiles,
     directories: DirectoryCache,
 }
 
@@ -62,7 +63,8 @@ impl Grid {
     #[must_use]
     pub fn new(config: GridConfig, servers: ServerList) -> Self {
         let (mutable, directories) = (MutableStore::default(), DirectoryCache::default());
-        Self(Arc::new(Inner { config, servers, mutable, directories }))
+        let open_files = OpenFiles::default();
+        Self(Arc::new(Inner { config, servers, mutable, open_files, directories }))
     }
 
     /// How this client uses the grid.
@@ -93,6 +95,10 @@ impl Grid {
     #[must_use]
     pub fn mutable_files(&self) -> MutableFiles {
         MutableFiles::new(self.clone())
+    }
+
+    pub(crate) fn open_files(&self) -> &OpenFiles {
+        &self.0.open_files
     }
 
     pub(crate) fn mutable_store(&self) -> &MutableStore {

@@ -6,12 +6,14 @@
 
 mod error;
 mod find;
+mod open;
 mod pool;
 mod run;
 mod share;
 mod target;
 
 pub use error::DownloadError;
+pub(crate) use open::OpenFiles;
 pub use target::{DownloadTarget, FileTarget, WriterTarget};
 
 use std::ops::Range;
@@ -81,18 +83,19 @@ impl Downloader {
             cap.encoding()?;
             return Ok(Box::pin(futures_util::stream::empty()));
         }
-        let file = Arc::new(File::new(&self.grid, cap, range.start)?);
-        let geometry = file.open().await?;
+        let (file, geometry) = self.open(cap, range.start).await?;
+        let grid = self.grid.clone();
         let runs = futures_util::stream::iter(runs(geometry, range.clone()));
         let pieces = runs
             .map(move |segments| {
-                let file = Arc::clone(&file);
+                let (file, grid) = (Arc::clone(&file), grid.clone());
                 let range = range.clone();
                 let first = geometry.segment_offset(segments.start);
-                let run = tokio::spawn(async move { file.run(segments).await });
+                let running = Arc::clone(&file);
+                let run = tokio::spawn(async move { running.run(segments).await });
                 async move {
                     let plaintext = match AbortOnDropHandle::new(run).await {
-                        Ok(result) => result?,
+                        Ok(result) => result.inspect_err(|_| grid.open_files().drop_file(&file))?,
                         Err(error) => std::panic::resume_unwind(error.into_panic()),
                     };
                     Ok(trim(plaintext.into(), first, &range))
@@ -100,6 +103,25 @@ impl Downloader {
             })
             .buffered(RUNS_AHEAD);
         Ok(Box::pin(pieces))
+    }
+
+    /// The file of a cap with enough shares open: the one that was opened a moment ago, or anew.
+    async fn open(
+        &self,
+        cap: &ChkReadCap,
+        start: u64,
+    ) -> Result<(Arc<File>, Geometry), DownloadError> {
+        let kept = self.grid.open_files();
+        if let Some(file) = kept.get(cap) {
+            if let Ok(geometry) = file.open().await {
+                return Ok((file, geometry));
+            }
+            kept.drop_file(&file);
+        }
+        let file = Arc::new(File::new(&self.grid, cap, start)?);
+        let geometry = file.open().await?;
+        kept.keep(&file);
+        Ok((file, geometry))
     }
 
     /// Downloads a whole file into a target; returns how many bytes it was.

@@ -47,6 +47,12 @@ pub(super) struct File {
     pool: Mutex<Pool>,
 }
 
+impl std::fmt::Debug for File {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "File({})", self.storage_index)
+    }
+}
+
 /// What is there once the first share is open.
 pub(super) struct Proven {
     pub(super) verifier: RwLock<FileVerifier>,
@@ -78,6 +84,14 @@ impl File {
             proven: OnceCell::new(),
             pool: Mutex::new(Pool { finder, open: Vec::new() }),
         })
+    }
+
+    /// Whether it is the file of this cap, the same in all that the cap says.
+    pub(super) fn is_of(&self, cap: &ChkReadCap) -> bool {
+        self.key == *cap.key()
+            && self.size == cap.size()
+            && self.ueb_hash == *cap.shape().ueb_hash.as_bytes()
+            && cap.encoding().is_ok_and(|encoding| encoding == self.encoding)
     }
 
     /// Finds and opens enough shares to begin.

@@ -1,5 +1,6 @@
 //! One mutable file: what is remembered of it, and reading.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use bytes::Bytes;
 use tallac_core::cap::{MutableFormat, SskReadCap, SskWriteCap};
 use tallac_core::hash::Hash;
 use tallac_core::mutable::{CHECKSTRING_LEN_MAX, Header, MutableKeyPair, Salt, VersionId};
-use tallac_core::storage::{ReadVector, SlotReadRequest};
+use tallac_core::storage::{ReadVector, SlotReadRequest, StorageError};
 use tokio::sync::RwLock;
 
 use super::query::{self, Subject};
@@ -250,9 +251,20 @@ impl MutableFile {
         });
         let answers = gather(asks.collect::<Vec<_>>(), PROBE_PATIENCE).await;
         let checkstring = snapshot.header.checkstring();
-        let mut good = std::collections::BTreeSet::new();
+        let mut good = BTreeSet::new();
         for (place, answer) in places.iter().zip(answers) {
-            let Some(Ok(shares)) = answer else { continue };
+            let shares = match answer {
+                Some(Ok(shares)) => shares,
+                Some(Err(error)) => {
+                    map.servers[*place].note_error(&error);
+                    continue;
+                }
+                None => {
+                    let seconds = PROBE_PATIENCE.floor.as_secs();
+                    map.servers[*place].note_error(&StorageError::TimedOut { seconds });
+                    continue;
+                }
+            };
             for (number, pieces) in shares {
                 let front = pieces.into_iter().next().unwrap_or_default();
                 let Some(known) = map.shares.get(&(number, *place)) else { return false };

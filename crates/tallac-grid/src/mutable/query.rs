@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tallac_core::cap::{Fingerprint, MutableFormat};
 use tallac_core::ids::StorageIndex;
-use tallac_core::storage::{ReadVector, ShareKind, SlotReadRequest};
+use tallac_core::storage::{ReadVector, ShareKind, SlotReadAnswer, SlotReadRequest, StorageError};
 use tokio::time::{Instant, timeout_at};
 
 use super::servermap::{MapUpdate, Mode, ServerMap};
@@ -59,7 +59,10 @@ pub(crate) async fn update(grid: &Grid, subject: Subject, mode: Mode) -> ServerM
         }
         let Ok(Some((place, answer))) = timeout_at(deadline, waiting.next()).await else {
             waiting.clear();
-            update.give_up();
+            let seconds = started.elapsed().as_secs();
+            for place in update.give_up() {
+                servers[place].note_error(&StorageError::TimedOut { seconds });
+            }
             continue;
         };
         answered += 1;
@@ -74,10 +77,7 @@ pub(crate) async fn update(grid: &Grid, subject: Subject, mode: Mode) -> ServerM
     map
 }
 
-async fn read_front(
-    server: &GridServer,
-    subject: Subject,
-) -> Result<tallac_core::storage::SlotReadAnswer, tallac_core::storage::StorageError> {
+async fn read_front(server: &GridServer, subject: Subject) -> Result<SlotReadAnswer, StorageError> {
     let request = SlotReadRequest {
         storage_index: subject.storage_index,
         share_numbers: Vec::new(),

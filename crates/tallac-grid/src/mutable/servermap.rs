@@ -276,9 +276,11 @@ impl MapUpdate {
         }
     }
 
-    /// Waits for nobody any more.
-    pub(crate) fn give_up(&mut self) {
-        self.map.failed.append(&mut self.pending);
+    /// Waits for nobody any more; gives those that were waited for.
+    pub(crate) fn give_up(&mut self) -> BTreeSet<Place> {
+        let late = std::mem::take(&mut self.pending);
+        self.map.failed.extend(&late);
+        late
     }
 
     /// The header of a share, once its signature, or that of the same header in another share,

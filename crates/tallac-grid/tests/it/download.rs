@@ -190,3 +190,29 @@ async fn a_reader_that_stops_is_not_read_ahead_of_far() {
     }
     assert!(last < 16 << 20, "{last} bytes were read ahead");
 }
+
+/// The second range of a file asks three servers once each; a file whose servers have gone since
+/// is looked for anew.
+#[tokio::test]
+async fn a_file_that_was_just_read_is_still_open() {
+    let data = file(100_000);
+    let grid = TestGrid::new(10, DEFAULTS).await;
+    let cap = grid.put(&data).await.unwrap().cap;
+    let read = async |range: Range<u64>| {
+        let stream = grid.grid.downloader().read(&cap, range).await.unwrap();
+        stream.try_collect::<Vec<_>>().await.unwrap().concat()
+    };
+    assert_eq!(read(10..20).await, data[10..20]);
+    for sim in &grid.sims {
+        sim.forget_calls();
+    }
+    assert_eq!(read(50_000..50_100).await, data[50_000..50_100]);
+    let calls: usize = grid.sims.iter().map(|sim| sim.calls().len()).sum();
+    assert_eq!(calls, 3, "one read of each of three shares");
+    for sim in &grid.sims {
+        if sim.call_count(Operation::Read) > 0 {
+            sim.set_fault_everywhere(&unreachable());
+        }
+    }
+    assert_eq!(read(60_000..60_100).await, data[60_000..60_100]);
+}
