@@ -190,12 +190,17 @@ impl ServerList {
     /// Those that answered when last asked, in the order of a file's ring.
     #[must_use]
     pub fn ring(&self, si: &StorageIndex) -> Vec<Arc<GridServer>> {
-        let mut ring: Vec<_> = self
-            .all()
-            .into_iter()
-            .filter(|server| server.is_connected())
-            .map(|server| (hash::permute_server(si, &server.info.permutation_seed), server))
-            .collect();
+        let mut ring = self.whole_ring(si);
+        ring.retain(|server| server.is_connected());
+        ring
+    }
+
+    /// All of them, in the order of a file's ring.
+    #[must_use]
+    pub fn whole_ring(&self, si: &StorageIndex) -> Vec<Arc<GridServer>> {
+        let place = |server: &GridServer| hash::permute_server(si, &server.info.permutation_seed);
+        let mut ring: Vec<_> =
+            self.all().into_iter().map(|server| (place(&server), server)).collect();
         ring.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| x.info.id.cmp(&y.info.id)));
         ring.into_iter().map(|(_, server)| server).collect()
     }

@@ -34,7 +34,12 @@ pub(crate) struct Subject {
 
 /// Makes a map anew.
 pub(crate) async fn update(grid: &Grid, subject: Subject, mode: Mode) -> ServerMap {
-    let servers = grid.servers().ring(&subject.storage_index);
+    // A writer asks those as well that failed lately: two writers that each leave out other
+    // servers, since an answer was lost, would not meet.
+    let servers = match mode {
+        Mode::Read => grid.servers().ring(&subject.storage_index),
+        Mode::Write | Mode::Check => grid.servers().whole_ring(&subject.storage_index),
+    };
     let encoding = grid.config().encoding;
     let mut update = MapUpdate::new(
         servers.clone(),
