@@ -22,6 +22,9 @@ use crate::patience::{Patience, gather};
 /// Contents up to this size are remembered, in bytes.
 pub(super) const CACHED_MAX: usize = 1 << 20;
 
+/// How often a version is fetched whose shares turn out to be no longer there, each time another.
+pub(super) const TRIES_MAX: u32 = 3;
+
 /// How long the slowest of the servers that are asked for news is waited for.
 const PROBE_PATIENCE: Patience =
     Patience { floor: Duration::from_millis(500), factor: 8, ceiling: Duration::from_secs(20) };
@@ -121,9 +124,7 @@ impl MutableFile {
     /// # Errors
     /// [`MutableError`].
     pub async fn read(&self) -> Result<(Version, Bytes), MutableError> {
-        let _reading = self.state.queue.read().await;
-        let snapshot = self.latest().await?;
-        self.content(snapshot).await
+        self.read_range(0..u64::MAX).await
     }
 
     /// The whole content, unless it is still that of the version given.
@@ -134,12 +135,7 @@ impl MutableFile {
         &self,
         have: &Version,
     ) -> Result<Option<(Version, Bytes)>, MutableError> {
-        let _reading = self.state.queue.read().await;
-        let snapshot = self.latest().await?;
-        if Version::of(&snapshot.header) == *have {
-            return Ok(None);
-        }
-        self.content(snapshot).await.map(Some)
+        self.obtain(0..u64::MAX, Some(have)).await
     }
 
     /// Some of the content of the best version; what lies beyond its end is left out. Only the
@@ -148,25 +144,52 @@ impl MutableFile {
     /// # Errors
     /// [`MutableError`].
     pub async fn read_range(&self, range: Range<u64>) -> Result<(Version, Bytes), MutableError> {
+        let read = self.obtain(range, None).await?;
+        Ok(read.expect("every version is wanted"))
+    }
+
+    /// Reads a range of the best version, unless that is `not`. Where its shares are replaced by
+    /// those of a later one before they are fetched, the later one is read.
+    async fn obtain(
+        &self,
+        range: Range<u64>,
+        not: Option<&Version>,
+    ) -> Result<Option<(Version, Bytes)>, MutableError> {
         let _reading = self.state.queue.read().await;
-        let snapshot = self.latest().await?;
+        let mut tries = 1;
+        loop {
+            let snapshot = self.latest().await?;
+            if not == Some(&Version::of(&snapshot.header)) {
+                return Ok(None);
+            }
+            match self.range_of(&snapshot, range.clone()).await {
+                Err(MutableError::NotEnoughShares { .. }) if tries < TRIES_MAX => {
+                    self.forget();
+                    tries += 1;
+                }
+                result => return result.map(Some),
+            }
+        }
+    }
+
+    async fn range_of(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        range: Range<u64>,
+    ) -> Result<(Version, Bytes), MutableError> {
         let version = Version::of(&snapshot.header);
         let range = range.start.min(version.size)..range.end.min(version.size);
+        if range == (0..version.size) || snapshot.content.is_some() {
+            let (version, content) = self.content(Arc::clone(snapshot)).await?;
+            return Ok((version, cut(&content, 0, &range)));
+        }
         if range.is_empty() {
             return Ok((version, Bytes::new()));
         }
-        let (start, content) = match &snapshot.content {
-            Some(content) => (0, content.clone()),
-            None => {
-                let geometry = &snapshot.header.geometry;
-                let segments = geometry.segments_of(&range);
-                let start = geometry.segment_range(segments.start).start;
-                let (_, got) = self.fetch(&snapshot, segments).await?;
-                (start, got.plaintext)
-            }
-        };
-        let at = |offset: u64| usize::try_from(offset - start).unwrap_or(usize::MAX);
-        Ok((version, content.slice(at(range.start)..at(range.end))))
+        let segments = snapshot.header.geometry.segments_of(&range);
+        let start = snapshot.header.geometry.segment_range(segments.start).start;
+        let (_, got) = self.fetch(snapshot, segments).await?;
+        Ok((version, cut(&got.plaintext, start, &range)))
     }
 
     pub(super) const fn subject(&self) -> Subject {
@@ -270,7 +293,7 @@ impl MutableFile {
                 let Some(known) = map.shares.get(&(number, *place)) else { return false };
                 if front.starts_with(&checkstring) {
                     good.insert(number);
-                } else if !front.starts_with(&known.checkstring()) || known.header.is_none() {
+                } else if !front.starts_with(&known.checkstring()) {
                     return false;
                 }
             }
@@ -350,6 +373,14 @@ impl MutableFile {
         }
         Err(MutableError::NoPrivateKey)
     }
+}
+
+/// What is in the range of a content of which `bytes` are those from `start` on.
+fn cut(bytes: &Bytes, start: u64, range: &Range<u64>) -> Bytes {
+    let at = |offset: u64| {
+        usize::try_from(offset.saturating_sub(start)).unwrap_or(usize::MAX).min(bytes.len())
+    };
+    bytes.slice(at(range.start)..at(range.end).max(at(range.start)))
 }
 
 /// Why there is no version to be had.

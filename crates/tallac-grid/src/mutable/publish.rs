@@ -40,8 +40,8 @@ const PATIENCE: Patience =
 pub(crate) enum NewShares {
     /// Whole ones.
     Whole(Vec<Bytes>),
-    /// Changes of those that are there, all of the version before.
-    Patches(Vec<SharePatch>),
+    /// Changes of those that are there, all of this version.
+    Patches(Arc<Header>, Vec<SharePatch>),
 }
 
 impl NewShares {
@@ -51,7 +51,7 @@ impl NewShares {
             Self::Whole(shares) => {
                 (vec![WriteVector { offset: 0, data: shares[at].clone() }], shares[at].len() as u64)
             }
-            Self::Patches(patches) => (patches[at].writes.clone(), patches[at].length),
+            Self::Patches(_, patches) => (patches[at].writes.clone(), patches[at].length),
         };
         ShareChange { tests: vec![test], writes, new_length: Some(length) }
     }
@@ -65,7 +65,7 @@ impl NewShares {
                 // A copy: the share itself may be large, and the map lives long.
                 Bytes::copy_from_slice(&shares[at][..len])
             }
-            Self::Patches(patches) => {
+            Self::Patches(_, patches) => {
                 let at_start = patches[at].writes.iter().find(|write| write.offset == 0);
                 at_start.map(|write| write.data.clone()).unwrap_or_default()
             }
@@ -83,6 +83,8 @@ pub(crate) enum Outcome {
         /// Whether it was.
         has_vanguard: bool,
     },
+    /// The shares are changes of others than those that are there: nothing was written.
+    Unfit,
     /// Not enough servers took shares.
     Failed(MutableError),
 }
@@ -95,6 +97,9 @@ pub(crate) struct Publish<'a> {
     pub(crate) write_key: &'a WriteKey,
     pub(crate) header: Arc<Header>,
     pub(crate) shares: NewShares,
+    /// Whether to give up, rather than to go around the servers of the vanguard that fail: another
+    /// writer may reach them.
+    pub(crate) insists: bool,
 }
 
 /// A share and where it goes, in the place of what.
@@ -125,8 +130,11 @@ impl Publish<'_> {
         let first = vanguard(self.header.geometry.encoding());
         let mut step = Step::default();
         let mut homes = self.homes(map);
+        if !self.fits(map, &homes) {
+            return Outcome::Unfit;
+        }
         homes.retain(|home| {
-            let is_there = self.is_there(map, home);
+            let is_there = is_of(map, home, &self.header);
             if is_there {
                 step.placed.entry(home.number).or_default().insert(home.place);
             }
@@ -136,7 +144,7 @@ impl Publish<'_> {
         if !map.shares.is_empty() {
             let ahead;
             (ahead, homes) = homes.into_iter().partition(|home| home.number.get() < first);
-            self.place(map, ahead, &mut usable, &mut step).await;
+            self.place_ahead(map, ahead, &mut usable, &mut step).await;
             if step.has_conflict {
                 return Outcome::Conflict { has_vanguard: false };
             }
@@ -158,8 +166,11 @@ impl Publish<'_> {
     pub(crate) async fn take_lead(&self, map: &ServerMap) -> Outcome {
         let mut homes = self.homes(map);
         homes.retain(|home| home.number.get() == 0);
+        if !self.fits(map, &homes) {
+            return Outcome::Unfit;
+        }
         let mut step = Step::default();
-        self.place(map, homes, &mut map.answered.clone(), &mut step).await;
+        self.place_ahead(map, homes, &mut map.answered.clone(), &mut step).await;
         if step.has_conflict {
             Outcome::Conflict { has_vanguard: false }
         } else if step.placed.is_empty() {
@@ -169,11 +180,11 @@ impl Publish<'_> {
         }
     }
 
-    /// Whether a home holds this very version already.
-    fn is_there(&self, map: &ServerMap, home: &Home) -> bool {
-        let share = map.shares.get(&(home.number, home.place));
-        let header = share.and_then(|share| share.header.as_ref());
-        header.is_some_and(|header| header.signed() == self.header.signed())
+    /// Whether every home holds what the new shares are made for, or is done already. Whole ones go
+    /// anywhere.
+    fn fits(&self, map: &ServerMap, homes: &[Home]) -> bool {
+        let NewShares::Patches(base, _) = &self.shares else { return true };
+        homes.iter().all(|home| is_of(map, home, base) || is_of(map, home, &self.header))
     }
 
     /// Writes the shares that are missing of a version that exists, outside the vanguard, so that
@@ -181,7 +192,7 @@ impl Publish<'_> {
     pub(crate) async fn complete(&self, map: &ServerMap) -> Outcome {
         let first = vanguard(self.header.geometry.encoding());
         let mut homes = self.homes(map);
-        homes.retain(|home| home.number.get() >= first && !self.is_there(map, home));
+        homes.retain(|home| home.number.get() >= first && !is_of(map, home, &self.header));
         let mut step = Step::default();
         let mut usable = map.answered.clone();
         self.place(map, homes, &mut usable, &mut step).await;
@@ -224,6 +235,33 @@ impl Publish<'_> {
         homes
     }
 
+    /// Writes these homes of the vanguard. Two writers meet only where both replace the same
+    /// shares: so it takes most of those that were seen, before others are put elsewhere instead.
+    async fn place_ahead(
+        &self,
+        map: &ServerMap,
+        homes: Vec<Home>,
+        usable: &mut BTreeSet<Place>,
+        step: &mut Step,
+    ) {
+        let (seen, unseen): (Vec<Home>, Vec<Home>) =
+            homes.into_iter().partition(|home| map.shares.contains_key(&(home.number, home.place)));
+        let numbers = |homes: &[Home]| homes.iter().map(|h| h.number).collect::<BTreeSet<_>>();
+        let wanted = numbers(&seen);
+        let failed = self.write(map, &seen, step).await;
+        usable.retain(|place| !failed.contains(place));
+        let placed = wanted.iter().filter(|number| step.placed.contains_key(number)).count();
+        if self.insists && placed * 2 < wanted.len() + usize::from(!wanted.is_empty()) {
+            step.has_conflict = true;
+        }
+        if !step.has_conflict {
+            let missing = seen.into_iter().filter(|home| !step.placed.contains_key(&home.number));
+            let elsewhere =
+                self.elsewhere(map, &numbers(&missing.collect::<Vec<_>>()), usable, step);
+            self.place(map, [unseen, elsewhere].concat(), usable, step).await;
+        }
+    }
+
     /// Writes these homes, and finds other servers for shares whose servers fail.
     async fn place(
         &self,
@@ -244,23 +282,36 @@ impl Publish<'_> {
                 .filter(|home| !step.placed.contains_key(&home.number))
                 .map(|home| home.number)
                 .collect();
-            if matches!(self.shares, NewShares::Patches(_)) {
-                return;
-            }
-            let mut load: BTreeMap<Place, usize> = usable.iter().map(|place| (*place, 0)).collect();
-            for place in step.placed.values().flatten() {
-                load.entry(*place).and_modify(|count| *count += 1);
-            }
-            homes = Vec::new();
-            for number in wanted {
-                let holders: BTreeSet<Place> =
-                    map.shares.keys().filter(|(n, _)| *n == number).map(|(_, p)| *p).collect();
-                if let Some(place) = least_loaded(&load, &holders) {
-                    *load.entry(place).or_default() += 1;
-                    homes.push(Home { number, place, test: TestVector::absent() });
-                }
+            homes = self.elsewhere(map, &wanted, usable, step);
+        }
+    }
+
+    /// Servers for shares that are to be put somewhere new. A change of a share fits only where
+    /// that share is.
+    fn elsewhere(
+        &self,
+        map: &ServerMap,
+        wanted: &BTreeSet<ShareNumber>,
+        usable: &BTreeSet<Place>,
+        step: &Step,
+    ) -> Vec<Home> {
+        let mut homes = Vec::new();
+        if matches!(self.shares, NewShares::Patches(..)) {
+            return homes;
+        }
+        let mut load: BTreeMap<Place, usize> = usable.iter().map(|place| (*place, 0)).collect();
+        for place in step.placed.values().flatten() {
+            load.entry(*place).and_modify(|count| *count += 1);
+        }
+        for number in wanted {
+            let holders: BTreeSet<Place> =
+                map.shares.keys().filter(|(n, _)| n == number).map(|(_, place)| *place).collect();
+            if let Some(place) = least_loaded(&load, &holders) {
+                *load.entry(place).or_default() += 1;
+                homes.push(Home { number: *number, place, test: TestVector::absent() });
             }
         }
+        homes
     }
 
     /// Writes these homes, one request a server, all at once; gives the servers that failed.
@@ -353,6 +404,13 @@ impl Publish<'_> {
         }
         map
     }
+}
+
+/// Whether a home holds a share of this version.
+fn is_of(map: &ServerMap, home: &Home, version: &Header) -> bool {
+    let share = map.shares.get(&(home.number, home.place));
+    let header = share.and_then(|share| share.header.as_ref());
+    header.is_some_and(|header| header.signed() == version.signed())
 }
 
 fn test_of(share: &FoundShare) -> TestVector {

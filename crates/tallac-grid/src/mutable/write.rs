@@ -12,7 +12,7 @@ use tallac_core::mutable::{
 };
 use tokio::time::Instant;
 
-use super::file::{CACHED_MAX, MutableFile, Snapshot, Version, fresh_salts};
+use super::file::{CACHED_MAX, MutableFile, Snapshot, TRIES_MAX, Version, fresh_salts};
 use super::publish::{NewShares, Outcome, Publish, vanguard};
 use super::retrieve::{self, blocking};
 use super::servermap::{Mode, ServerMap};
@@ -23,6 +23,8 @@ const INLINE_MAX: usize = 16 << 10;
 
 /// How often a change is tried again that met another writer's.
 const ATTEMPTS_MAX: u32 = 24;
+/// For how many attempts a writer keeps to servers of the vanguard that fail.
+const INSISTS_MAX: u32 = 4;
 /// How long to wait before that: at first, and at most. Both are spread by a half.
 const BACK_OFF_MIN: Duration = Duration::from_millis(60);
 const BACK_OFF_MAX: Duration = Duration::from_secs(3);
@@ -38,6 +40,8 @@ enum Attempt {
     Done(Version),
     /// Another writer was there.
     Met,
+    /// Not all shares are there that the change was made for.
+    Unfit,
 }
 
 /// What an operation remembers of its attempts.
@@ -48,6 +52,16 @@ struct Course {
     begun: Vec<Bytes>,
     /// Whether one of them has been whole in the vanguard, where others may have read it.
     was_readable: bool,
+    /// How often what a change is based on could not be read, as others had replaced it.
+    rereads: u32,
+}
+
+impl Course {
+    /// Whether to look again after this.
+    const fn looks_again(&mut self, error: &MutableError) -> bool {
+        self.rereads += 1;
+        matches!(error, MutableError::NotEnoughShares { .. }) && self.rereads < TRIES_MAX
+    }
 }
 
 impl MutableFile {
@@ -72,7 +86,7 @@ impl MutableFile {
         let keys = Arc::new(keys);
         self.remember_keys(Arc::clone(&keys));
         let geometry = self.geometry(content.len() as u64, None)?;
-        let write = Write { file: self, cap, keys };
+        let write = Write { file: self, cap, keys, insists: false };
         let small = is_small(&content).then(|| content.clone());
         let salts = fresh_salts(geometry.segment_count())?;
         let (header, shares) = write.encode(geometry, content, 1, salts).await?;
@@ -84,7 +98,7 @@ impl MutableFile {
                 self.remember(snapshot);
                 Ok(Version::of(&publish.header))
             }
-            Outcome::Conflict { .. } => Err(MutableError::Conflict),
+            Outcome::Conflict { .. } | Outcome::Unfit => Err(MutableError::Conflict),
             Outcome::Failed(error) => Err(error),
         }
     }
@@ -132,14 +146,25 @@ impl MutableFile {
         let mut course = Course::default();
         while course.attempt < ATTEMPTS_MAX {
             let base = self.base(&course).await?;
-            let content =
-                if reads { self.content(Arc::clone(&base)).await?.1 } else { Bytes::new() };
+            let content = match reads {
+                true => self.content(Arc::clone(&base)).await.map(|(_, content)| content),
+                false => Ok(Bytes::new()),
+            };
+            let content = match content {
+                Err(error) if course.looks_again(&error) => {
+                    self.forget();
+                    continue;
+                }
+                content => content?,
+            };
             let version = Version::of(&base.header);
             let (new, result) =
                 f(&version, &content, course.was_readable).map_err(ModifyError::Refused)?;
             let Some(new) = new else { return Ok((version, result)) };
-            let write = Write { file: self, cap: cap.clone(), keys: self.keys(&base).await? };
-            if write.settle(&base).await? {
+            let keys = self.keys(&base).await?;
+            let insists = course.attempt < INSISTS_MAX;
+            let write = Write { file: self, cap: cap.clone(), keys, insists };
+            if let Some(base) = write.settle(base).await? {
                 let geometry = self.geometry(new.len() as u64, Some(&base.header))?;
                 let done = write.whole(geometry, new, &base, &mut course).await;
                 if let Attempt::Done(version) = self.forget_on_error(done)? {
@@ -171,20 +196,24 @@ impl MutableFile {
             let Ok(patch) = Patch::new(base.header.geometry, offset, data.len() as u64) else {
                 break;
             };
-            let mut boundary = Vec::new();
-            for segment in patch.boundary() {
-                let (_, got) = self.fetch(&base, segment..segment + 1).await?;
-                boundary.push((segment, got.plaintext.to_vec()));
-            }
-            let write = Write { file: self, cap: cap.clone(), keys: self.keys(&base).await? };
-            if write.settle(&base).await? {
+            let boundary = match self.segments(&base, patch.boundary()).await {
+                Err(error) if course.looks_again(&error) => {
+                    self.forget();
+                    continue;
+                }
+                boundary => boundary?,
+            };
+            let keys = self.keys(&base).await?;
+            let insists = course.attempt < INSISTS_MAX;
+            let write = Write { file: self, cap: cap.clone(), keys, insists };
+            if let Some(base) = write.settle(base).await? {
                 let plaintext = patch.splice(&data, &boundary);
                 let done = write.patch((patch, plaintext), &leaves, &base, &mut course).await;
                 match self.forget_on_error(done) {
                     Ok(Attempt::Done(version)) => return Ok(version),
                     Ok(Attempt::Met) => {}
-                    // A server is gone that had a share: the whole file goes out anew.
-                    Err(MutableError::NotPlaced { .. }) => break,
+                    // A share is gone, or its server: the whole file goes out anew.
+                    Ok(Attempt::Unfit) | Err(MutableError::NotPlaced { .. }) => break,
                     Err(error) => return Err(error),
                 }
             }
@@ -193,6 +222,20 @@ impl MutableFile {
             course.attempt += 1;
         }
         self.splice(offset, &data).await
+    }
+
+    /// The plaintext of some segments, each with its number.
+    async fn segments(
+        &self,
+        base: &Snapshot,
+        numbers: Vec<u64>,
+    ) -> Result<Vec<(u64, Vec<u8>)>, MutableError> {
+        let mut segments = Vec::new();
+        for number in numbers {
+            let (_, got) = self.fetch(base, number..number + 1).await?;
+            segments.push((number, got.plaintext.to_vec()));
+        }
+        Ok(segments)
     }
 
     /// Puts bytes into the content and replaces the whole of it.
@@ -291,12 +334,14 @@ struct Write<'a> {
     file: &'a MutableFile,
     cap: SskWriteCap,
     keys: Arc<MutableKeyPair>,
+    /// Whether it keeps to the servers of the vanguard; not for ever.
+    insists: bool,
 }
 
 impl Write<'_> {
     /// Makes sure that the base stays readable while the vanguard is overwritten: outside of it
-    /// there must be enough shares. Says whether to go on.
-    async fn settle(&self, base: &Snapshot) -> Result<bool, MutableError> {
+    /// there must be enough shares. Gives what to go on with, unless somebody else is there.
+    async fn settle(&self, base: Arc<Snapshot>) -> Result<Option<Arc<Snapshot>>, MutableError> {
         let geometry = base.header.geometry;
         let encoding = geometry.encoding();
         let (needed, first) = (encoding.needed(), vanguard(encoding));
@@ -308,19 +353,24 @@ impl Write<'_> {
             .collect();
         outside.dedup();
         if outside.len() >= usize::from(needed) || encoding.total() < 2 * needed {
-            return Ok(true);
+            return Ok(Some(base));
         }
         let all = 0..geometry.segment_count();
-        let (_, got) = self.file.fetch(base, all).await?;
+        let (_, got) = self.file.fetch(&base, all).await?;
         let sequence_number = base.header.version.sequence_number;
         let (header, shares) =
             self.encode(geometry, got.plaintext, sequence_number, got.salts).await?;
         if header.signed() != base.header.signed() {
             // Whoever wrote it codes otherwise; nothing can be added to it.
-            return Ok(true);
+            return Ok(Some(base));
         }
         let publish = self.publish(header, NewShares::Whole(shares));
-        Ok(!matches!(publish.complete(&base.map).await, Outcome::Conflict { .. }))
+        Ok(match publish.complete(&base.map).await {
+            Outcome::Published(map) => {
+                Some(self.file.remember(Snapshot { map: *map, ..(*base).clone() }))
+            }
+            _ => None,
+        })
     }
 
     async fn whole(
@@ -355,7 +405,8 @@ impl Write<'_> {
         })
         .await?;
         let leaves = Some(Arc::new(patched.leaves));
-        let publish = self.publish(Arc::new(patched.header), NewShares::Patches(patched.shares));
+        let shares = NewShares::Patches(Arc::clone(&base.header), patched.shares);
+        let publish = self.publish(Arc::new(patched.header), shares);
         self.commit(&publish, base, course, |snapshot| snapshot.leaves = leaves).await
     }
 
@@ -375,6 +426,7 @@ impl Write<'_> {
         if course.attempt > 0 || !is_clean {
             match publish.take_lead(&map).await {
                 Outcome::Conflict { .. } => return Ok(Attempt::Met),
+                Outcome::Unfit => return Ok(Attempt::Unfit),
                 Outcome::Failed(error) => return Err(error),
                 Outcome::Published(_) => {}
             }
@@ -390,6 +442,7 @@ impl Write<'_> {
                 course.was_readable |= has_vanguard;
                 Ok(Attempt::Met)
             }
+            Outcome::Unfit => Ok(Attempt::Unfit),
             Outcome::Failed(error) => Err(error),
             Outcome::Published(map) => {
                 if started.elapsed() > QUICK {
@@ -431,6 +484,7 @@ impl Write<'_> {
             write_key: self.cap.write_key(),
             header,
             shares,
+            insists: self.insists,
         }
     }
 }

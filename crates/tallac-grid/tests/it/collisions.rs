@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tallac_core::cap::{MutableFormat, SskWriteCap};
+use tallac_core::ids::ShareNumber;
 use tallac_core::storage::StorageError;
 use tallac_grid::mutable::{ModifyError, MutableError};
-use tallac_testkit::{Call, Fault, Operation};
+use tallac_testkit::{Call, Fault, Operation, SimServer};
 
 use crate::mutable::{FORMATS, create, open};
 use crate::support::{TestGrid, file};
@@ -210,4 +211,150 @@ async fn within_one_process_operations_queue() {
     }
     calm(&grid);
     assert_eq!(names(&client(&grid).await, &cap).await.len(), 20);
+}
+
+/// Where a share is, and its bytes.
+fn find(grid: &TestGrid, cap: &SskWriteCap, number: u8) -> (usize, Vec<u8>) {
+    let (si, number) = (cap.storage_index(), ShareNumber::new(number));
+    let found = |(i, sim): (usize, &Arc<SimServer>)| Some((i, sim.slot_share(si, number)?));
+    grid.sims.iter().enumerate().find_map(found).unwrap()
+}
+
+/// While a change in place waits for its turn, a server brings back an old share. The change is
+/// one of the version before only: written over the old share, it would make a share of nothing.
+#[tokio::test(start_paused = true)]
+async fn a_change_in_place_is_never_written_over_another_version() {
+    let grid = TestGrid::new(10, (3, 1, 10)).await;
+    let cap = create(&grid, MutableFormat::Mdmf, file(300_000)).await;
+    let (holder, old) = find(&grid, &cap, 1);
+    let (late, early) = (client(&grid).await, client(&grid).await);
+    // It knows a version, which is then replaced: its change meets that and comes back with care.
+    open(&late, &cap).update(0, file(10)).await.unwrap();
+    open(&early, &cap).overwrite(file(300_001)).await.unwrap();
+    let (leader, _) = find(&grid, &cap, 0);
+    let (backup, si) = (Arc::clone(&grid.sims[holder]), cap.storage_index());
+    let mut writes = 0;
+    grid.sims[leader].set_fate(move |call: &Call| {
+        if call.operation == Operation::WriteSlot {
+            writes += 1;
+            if writes == 2 {
+                backup.set_slot_share(si, ShareNumber::new(1), old.clone());
+            }
+        }
+        None
+    });
+    open(&late, &cap).update(200_000, file(10)).await.unwrap();
+    calm(&grid);
+    let mut expected = file(300_001).to_vec();
+    expected[200_000..200_010].copy_from_slice(&file(10));
+    // Every share is good: any three bring the file back, those that were in danger among them.
+    for kept in [[0, 1, 2], [1, 5, 6], [1, 8, 9], [0, 2, 7]] {
+        let reader = client(&grid).await;
+        let holders: Vec<usize> = kept.map(|number| find(&grid, &cap, number).0).to_vec();
+        for (i, sim) in grid.sims.iter().enumerate().filter(|(i, _)| !holders.contains(i)) {
+            let gone = StorageError::Unreachable(format!("server {i} is gone"));
+            sim.set_fault_everywhere(&Fault::Fail(gone));
+        }
+        let (_, content) = open(&reader, &cap).read().await.unwrap();
+        assert!(content == expected, "{kept:?}");
+        for sim in &grid.sims {
+            sim.heal_all();
+        }
+    }
+}
+
+/// A writer died when the vanguard was written and nothing else. The next one first completes that
+/// version, then writes its own, and needs no second attempt for it.
+#[tokio::test(start_paused = true)]
+async fn what_a_dead_writer_began_is_completed_once() {
+    for format in FORMATS {
+        let grid = TestGrid::new(10, (3, 1, 10)).await;
+        let cap = create(&grid, format, file(5000)).await;
+        let before: Vec<_> = (0..10).map(|number| find(&grid, &cap, number)).collect();
+        open(&client(&grid).await, &cap).overwrite(file(6000)).await.unwrap();
+        for (number, (holder, old)) in (0..10).zip(before).skip(3) {
+            let number = ShareNumber::new(number);
+            assert!(grid.sims[holder].set_slot_share(cap.storage_index(), number, old));
+        }
+        for sim in &grid.sims {
+            sim.forget_calls();
+        }
+        let next = client(&grid).await;
+        let seen = Mutex::new(Vec::new());
+        let append = |_: &_, old: &Bytes| {
+            seen.lock().unwrap().push(old.len());
+            Ok::<_, MutableError>((Some(Bytes::from([old, &b"!"[..]].concat())), ()))
+        };
+        open(&next, &cap).modify(append).await.unwrap();
+        assert_eq!(*seen.lock().unwrap(), [6000], "{format:?}");
+        let writes: usize = grid.sims.iter().map(|sim| sim.call_count(Operation::WriteSlot)).sum();
+        assert_eq!(writes, 7 + 10, "{format:?}: seven shares completed, ten written");
+    }
+}
+
+/// All shares are replaced between the moment when a reader learns of a version and the moment
+/// when it fetches its blocks: it reads the later version.
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_is_overtaken_reads_the_later_version() {
+    let grid = TestGrid::new(10, (3, 1, 10)).await;
+    let cap = create(&grid, MutableFormat::Mdmf, file(300_000)).await;
+    let si = cap.storage_index();
+    let shares = || (0..10).map(|number| find(&grid, &cap, number)).collect::<Vec<_>>();
+    let old = shares();
+    open(&client(&grid).await, &cap).overwrite(file(310_000)).await.unwrap();
+    let new = shares();
+    let set = move |sims: &[Arc<SimServer>], shares: &[(usize, Vec<u8>)]| {
+        for (number, (holder, share)) in (0..).zip(shares) {
+            sims[*holder].set_slot_share(si, ShareNumber::new(number), share.clone());
+        }
+    };
+    set(&grid.sims, &old);
+    let reads = Arc::new(Mutex::new(0));
+    for sim in &grid.sims {
+        let (reads, sims, new) = (Arc::clone(&reads), grid.sims.clone(), new.clone());
+        sim.set_fate(move |call: &Call| {
+            let mut reads = reads.lock().unwrap();
+            *reads += usize::from(call.operation == Operation::ReadSlot);
+            if *reads == 7 {
+                set(&sims, &new);
+            }
+            None
+        });
+    }
+    let reader = client(&grid).await;
+    let (version, content) = open(&reader, &cap).read().await.unwrap();
+    assert_eq!(version.id.sequence_number, 2);
+    assert!(content == file(310_000));
+    calm(&grid);
+}
+
+/// A writer knows a version that another has replaced, and reaches none of the servers that would
+/// tell it so, for a moment. It does not go around them.
+#[tokio::test(start_paused = true)]
+async fn servers_that_fail_for_a_moment_are_not_gone_around() {
+    for failing in [2, 3] {
+        let grid = TestGrid::new(10, (3, 1, 10)).await;
+        let cap = create(&grid, MutableFormat::Sdmf, Bytes::new()).await;
+        let (late, early) = (client(&grid).await, client(&grid).await);
+        let add = async |client: &TestGrid, name: &str| {
+            let add = |_: &_, old: &Bytes| Ok::<_, MutableError>((Some(add_line(old, name)), ()));
+            open(client, &cap).modify(add).await.unwrap();
+        };
+        add(&late, "first").await;
+        add(&early, "second").await;
+        for number in 0..failing {
+            let mut writes = 0;
+            grid.sims[find(&grid, &cap, number).0].set_fate(move |call: &Call| {
+                writes += u32::from(call.operation == Operation::WriteSlot);
+                let gone = StorageError::Unreachable("the connection broke".into());
+                (call.operation == Operation::WriteSlot && writes == 1).then_some(Fault::Fail(gone))
+            });
+        }
+        add(&late, "third").await;
+        calm(&grid);
+        let there = names(&client(&grid).await, &cap).await;
+        assert_eq!(there.into_iter().collect::<Vec<_>>(), ["first", "second", "third"]);
+        let shares: usize = grid.sims.iter().map(|sim| sim.slot_shares().len()).sum();
+        assert_eq!(shares, 10, "with {failing} failing: no share has a second place");
+    }
 }
