@@ -11,9 +11,10 @@ const FILE_LINES_MAX: usize = 800;
 const LAYERS: &[(&str, &[&str])] = &[
     ("zfec", &[]),
     ("sha256-lanes", &[]),
+    ("foolscap", &[]),
     ("tallac-core", &["zfec", "sha256-lanes"]),
     ("tallac-storage", &["tallac-core"]),
-    ("tallac-net", &["tallac-core"]),
+    ("tallac-net", &["tallac-core", "foolscap"]),
     ("tallac-grid", &["tallac-core"]),
     ("tallac-gateway", &["tallac-core", "tallac-grid"]),
     ("tallac-testkit", &["tallac-core"]),

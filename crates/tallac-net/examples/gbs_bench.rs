@@ -20,7 +20,7 @@ use tallac_core::storage::{
     StorageServer, WriteProgress, WriteRequest,
 };
 use tallac_net::gbs::{GbsClient, GbsServer};
-use tallac_net::identity::{Location, NodeCertificate, Nurl, Swissnum};
+use tallac_net::identity::{Certificate, Location, Nurl, SpkiHash, Swissnum};
 use tokio::net::TcpListener;
 
 const SERVERS: usize = 10;
@@ -134,13 +134,13 @@ async fn main() -> Outcome<()> {
 }
 
 async fn serve() -> Outcome<()> {
-    let certificate = NodeCertificate::generate()?;
+    let certificate = Certificate::generate()?;
     let mut servers = Vec::new();
     for _ in 0..SERVERS {
         let swissnum = Swissnum::generate()?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let location = Location::new("127.0.0.1", listener.local_addr()?.port())?;
-        let nurl = Nurl::new(certificate.spki_hash(), location, swissnum.clone());
+        let nurl = Nurl::new(SpkiHash::of(&certificate), location, swissnum.clone());
         writeln!(stdout(), "{}", nurl.expose_text())?;
         let server = GbsServer::new(Arc::new(Sink), &certificate, &swissnum)?;
         servers.push(async move { server.serve(listener, future::pending()).await });

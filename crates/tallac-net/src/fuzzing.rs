@@ -1,7 +1,7 @@
 //! The parsers of what peers send, in one place for fuzz targets. Not part of the interface.
 
 use crate::gbs;
-use crate::identity::{Furl, Location, NodeCertificate, Nurl, SpkiHash, Swissnum};
+use crate::identity::{Certificate, Furl, Location, Nurl, SpkiHash, Swissnum};
 
 /// Reads `bytes` as each CBOR message of GBS.
 pub fn messages(bytes: &[u8]) {
@@ -22,6 +22,6 @@ pub fn texts(text: &str) {
 pub fn certificates(bytes: &[u8]) {
     let _ = SpkiHash::of_certificate(bytes);
     if let Ok(text) = std::str::from_utf8(bytes) {
-        let _ = NodeCertificate::from_pem(text);
+        let _ = Certificate::from_pem(text);
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use futures_util::future;
+use tallac_net::identity::{SpkiHash, nurls_of};
 
 use crate::cli::create_node::{self, Settings, Shares};
 use crate::config::servers_yaml::{self, StaticServer};
@@ -198,7 +199,7 @@ fn make_storage(path: &Path, port: u16, shares: Shares) -> Result<(PathBuf, Stat
     let server = StaticServer {
         server_id: identity.server_id,
         nickname: name,
-        nurls: furl.nurls(identity.certificate.spki_hash()),
+        nurls: nurls_of(&furl, SpkiHash::of(&identity.certificate)),
         furl,
         permutation_seed: seed.as_base32().to_owned(),
     };

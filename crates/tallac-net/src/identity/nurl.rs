@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::location::{Location, LocationError};
-use super::swissnum::{Swissnum, SwissnumError};
+use foolscap::{Furl, Location, LocationError, Swissnum, SwissnumError};
+
 use super::tls_pin::{SpkiHash, SpkiHashError};
 
 /// Longest NURL that is taken, in bytes.
@@ -144,6 +144,23 @@ impl Nurl {
     }
 }
 
+/// The NURLs of a storage server with this FURL, whose certificate has a key with this hash: one
+/// for each hint that GBS can be reached by (section 6.8).
+#[must_use]
+pub fn nurls_of(furl: &Furl, spki_hash: SpkiHash) -> Vec<Nurl> {
+    let nurl =
+        |network, location| Nurl::with_network(network, spki_hash, location, furl.name().clone());
+    let of_hint = |hint: &String| match hint.split_once(':')? {
+        ("tcp", rest) => Some(nurl(Network::Tcp, rest.parse().ok()?)),
+        ("tor", rest) => {
+            let location: Location = rest.parse().ok()?;
+            location.host().ends_with(".onion").then(|| nurl(Network::Tor, location))
+        }
+        _ => None,
+    };
+    furl.hints().iter().filter_map(of_hint).collect()
+}
+
 impl FromStr for Nurl {
     type Err = NurlError;
 
@@ -238,6 +255,19 @@ mod tests {
         for (text, error) in cases {
             assert_eq!(text.parse::<Nurl>(), Err(error), "{text}");
         }
+    }
+
+    #[test]
+    fn hints_become_nurls() {
+        let hash = "JIj6ezHkdSBlHhrnezAgIC_mrVQHy4KAFyL-8ZNPGPM";
+        let hints = "h:1,tcp:[::1]:2,tor:x.onion:3,tor:not-onion:3,i2p:y.i2p:0";
+        let furl: Furl =
+            format!("pb://bidn6wxtlgcqtgv5p5oa3wbhtjbzzoot@{hints}/s").parse().unwrap();
+        let nurls = nurls_of(&furl, hash.parse().unwrap());
+        let nurls: Vec<_> = nurls.iter().map(Nurl::expose_text).collect();
+        let expected =
+            [format!("pb://{hash}@[::1]:2/s#v=1"), format!("pb+tor://{hash}@x.onion:3/s#v=1")];
+        assert_eq!(nurls, expected);
     }
 
     proptest! {

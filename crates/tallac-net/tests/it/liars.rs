@@ -23,7 +23,7 @@ use tallac_core::storage::{
     StorageError, StorageServer as _, WriteRequest,
 };
 use tallac_net::gbs::GbsClient;
-use tallac_net::identity::{Location, Nurl, Swissnum};
+use tallac_net::identity::{Location, Nurl, SpkiHash, Swissnum};
 use tokio::net::TcpListener;
 
 use crate::support::{CERTIFICATE, SI};
@@ -74,7 +74,7 @@ async fn client_of(
         }
     });
     let location = Location::new("127.0.0.1", port).unwrap();
-    let nurl = Nurl::new(CERTIFICATE.spki_hash(), location, Swissnum::generate().unwrap());
+    let nurl = Nurl::new(SpkiHash::of(&CERTIFICATE), location, Swissnum::generate().unwrap());
     GbsClient::new(&[nurl]).unwrap()
 }
 

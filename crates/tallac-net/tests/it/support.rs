@@ -13,7 +13,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use tallac_core::ids::StorageIndex;
 use tallac_core::storage::StorageServer;
 use tallac_net::gbs::{GbsServer, ServerLimits};
-use tallac_net::identity::{Location, NodeCertificate, Nurl, Swissnum};
+use tallac_net::identity::{Certificate, Location, Nurl, SpkiHash, Swissnum};
 use tallac_testkit::SimServer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -22,8 +22,8 @@ use tokio_util::sync::CancellationToken;
 pub(crate) const SI: StorageIndex = StorageIndex::new([7; 16]);
 
 /// Making a key takes long, so that most tests share one.
-pub(crate) static CERTIFICATE: LazyLock<NodeCertificate> =
-    LazyLock::new(|| NodeCertificate::generate().unwrap());
+pub(crate) static CERTIFICATE: LazyLock<Certificate> =
+    LazyLock::new(|| Certificate::generate().unwrap());
 
 pub(crate) struct Served {
     pub(crate) sim: SimServer,
@@ -54,7 +54,7 @@ impl Served {
         let storage: Arc<dyn StorageServer> = Arc::new(sim.clone());
         let server = GbsServer::with_limits(storage, &CERTIFICATE, &swissnum, limits).unwrap();
         let location = Location::new("127.0.0.1", port).unwrap();
-        let nurl = Nurl::new(CERTIFICATE.spki_hash(), location, swissnum);
+        let nurl = Nurl::new(SpkiHash::of(&CERTIFICATE), location, swissnum);
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
         let task = tokio::spawn(async move { server.serve(listener, stopped).await });

@@ -16,7 +16,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ServerConfig, SupportedProtocolVersion, version};
 use tallac_core::storage::{ShareKind, StorageError, StorageServer as _};
 use tallac_net::gbs::{GbsClient, GbsServer};
-use tallac_net::identity::{Location, NodeCertificate, Nurl, Swissnum};
+use tallac_net::identity::{Certificate, Location, Nurl, SpkiHash, Swissnum};
 use tallac_testkit::SimServer;
 use tokio::net::TcpListener;
 
@@ -61,7 +61,7 @@ async fn server(
 
 /// Whether a client that pins the key of `pinned` takes that server for it.
 async fn is_taken(pinned: &str, location: Location) -> bool {
-    let pin = NodeCertificate::from_pem(pinned).unwrap().spki_hash();
+    let pin = SpkiHash::of(&Certificate::from_pem(pinned).unwrap());
     let nurl = Nurl::new(pin, location, Swissnum::generate().unwrap());
     let client = GbsClient::new(&[nurl]).unwrap();
     match client.list(ShareKind::Immutable, SI).await {
@@ -92,14 +92,14 @@ async fn who_shows_a_certificate_without_its_key_is_refused() {
 
 #[tokio::test]
 async fn a_node_of_tahoe_can_be_replaced_with_its_certificate() {
-    let certificate = NodeCertificate::from_pem(OF_TAHOE).unwrap();
+    let certificate = Certificate::from_pem(OF_TAHOE).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let location = Location::new("127.0.0.1", listener.local_addr().unwrap().port()).unwrap();
     let swissnum = Swissnum::generate().unwrap();
     let storage = Arc::new(SimServer::new("sim"));
     let server = GbsServer::new(storage, &certificate, &swissnum).unwrap();
     let serving = tokio::spawn(async move { server.serve(listener, std::future::pending()).await });
-    let nurl = Nurl::new(certificate.spki_hash(), location, swissnum);
+    let nurl = Nurl::new(SpkiHash::of(&certificate), location, swissnum);
     GbsClient::new(&[nurl]).unwrap().version().await.unwrap();
     serving.abort();
 }

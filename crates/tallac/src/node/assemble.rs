@@ -10,7 +10,7 @@ use tallac_gateway::wapi::{WebApi, WebConfig};
 use tallac_grid::grid::{Grid, GridConfig};
 use tallac_grid::servers::{GridServer, ServerInfo, ServerList};
 use tallac_net::gbs::{GbsClient, GbsServer};
-use tallac_net::identity::Nurl;
+use tallac_net::identity::{Nurl, node_id};
 use tallac_storage::{Config as DiskConfig, DiskServer};
 
 use super::listen::{self, Listener};
@@ -68,7 +68,7 @@ async fn start_storage(
     let mut disk = DiskConfig::new(&storage.dir);
     disk.reserved_space = storage.reserved_space;
     disk.readonly = storage.readonly;
-    disk.node = identity.certificate.tub_id();
+    disk.node = node_id(identity.certificate.tub_id());
     let server = tokio::task::spawn_blocking(move || DiskServer::open(disk)).await??;
     let listeners = tub_listeners(config)?;
     PermutationSeed::load_or_create(&config.directory, identity, &storage.dir)?;

@@ -1,6 +1,6 @@
 //! The address of a node's storage server, `private/storage.furl`.
 
-use tallac_net::identity::{Furl, NodeCertificate, Swissnum};
+use tallac_net::identity::{Certificate, Furl, Swissnum};
 
 use super::{Damage, NodeFileError};
 use crate::config::NodeDirectory;
@@ -13,7 +13,7 @@ use crate::files::{self, Access};
 /// When the file is damaged or another node's, or cannot be read or written.
 pub fn storage_furl(
     directory: &NodeDirectory,
-    certificate: &NodeCertificate,
+    certificate: &Certificate,
     hints: &[String],
 ) -> Result<Furl, NodeFileError> {
     directory.make_private()?;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tallac_core::base32;
 use tallac_core::ids::ServerId;
-use tallac_net::identity::NodeCertificate;
+use tallac_net::identity::Certificate;
 
 use super::{NodeFileError, NodeKey, load_or_create};
 use crate::config::NodeDirectory;
@@ -15,7 +15,7 @@ use crate::files::{self, Access, FileError};
 #[derive(Debug, Clone)]
 pub struct NodeIdentity {
     /// Its certificate, `private/node.pem`: the tub id and all NURLs come from it.
-    pub certificate: NodeCertificate,
+    pub certificate: Certificate,
     /// Its key, `private/node.privkey`: announcements are signed with it.
     pub key: NodeKey,
     /// Its name in its grid, `v0-…`.
@@ -83,12 +83,11 @@ impl PermutationSeed {
 /// Length of `v0-` at the start of a server's name.
 const SERVER_ID_PREFIX: usize = 3;
 
-fn certificate(file: &Path) -> Result<NodeCertificate, NodeFileError> {
+fn certificate(file: &Path) -> Result<Certificate, NodeFileError> {
     if let Some(pem) = files::read_text(file)? {
-        return NodeCertificate::from_pem(&pem)
-            .map_err(|error| NodeFileError::damaged(file, error));
+        return Certificate::from_pem(&pem).map_err(|error| NodeFileError::damaged(file, error));
     }
-    let certificate = NodeCertificate::generate()?;
+    let certificate = Certificate::generate()?;
     files::write(file, certificate.to_pem(), Access::Private)?;
     Ok(certificate)
 }

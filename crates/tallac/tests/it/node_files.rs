@@ -9,6 +9,7 @@ use tallac::config::NodeDirectory;
 use tallac::config::servers_yaml::{self, StaticServer};
 use tallac::node_files::{ApiAuthToken, NodeIdentity, NodeSecrets, PermutationSeed, storage_furl};
 use tallac_core::base32;
+use tallac_net::identity::{SpkiHash, nurls_of};
 
 use crate::scratch;
 
@@ -125,7 +126,7 @@ fn servers_that_are_written_are_read() {
     let server = StaticServer {
         server_id: identity.server_id.clone(),
         nickname: "no: \"quotes\" # ë\n".to_owned(),
-        nurls: furl.nurls(identity.certificate.spki_hash()),
+        nurls: nurls_of(&furl, SpkiHash::of(&identity.certificate)),
         furl,
         permutation_seed: "aaaq".to_owned(),
     };

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::auth;
-use crate::identity::{self, NodeCertificate, Swissnum};
+use crate::identity::{self, Certificate, Swissnum};
 
 /// How long to wait after a connection could not be accepted: the usual reason is that this
 /// process has too many files open, and trying at once would only burn the processor.
@@ -89,7 +89,7 @@ impl GbsServer {
     /// When the TLS library does not take the certificate.
     pub fn new(
         storage: Arc<dyn StorageServer>,
-        certificate: &NodeCertificate,
+        certificate: &Certificate,
         swissnum: &Swissnum,
     ) -> Result<Self, rustls::Error> {
         Self::with_limits(storage, certificate, swissnum, ServerLimits::default())
@@ -101,7 +101,7 @@ impl GbsServer {
     /// When the TLS library does not take the certificate.
     pub fn with_limits(
         storage: Arc<dyn StorageServer>,
-        certificate: &NodeCertificate,
+        certificate: &Certificate,
         swissnum: &Swissnum,
         limits: ServerLimits,
     ) -> Result<Self, rustls::Error> {

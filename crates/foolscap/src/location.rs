@@ -1,4 +1,4 @@
-//! Where a peer listens: a host and a port, as NURLs and connection hints have them (section 6.2).
+//! Where a peer listens: a host and a port, as connection hints have them.
 
 use std::fmt;
 use std::net::Ipv6Addr;

@@ -1,10 +1,11 @@
-//! The unguessable part of an address: whoever knows it may use what it names (section 6.2).
+//! The unguessable part of an address: whoever knows it may use what it names.
 
 use std::fmt;
 
 use subtle::ConstantTimeEq;
-use tallac_core::base32;
 use zeroize::Zeroize;
+
+use crate::tub_id::base32;
 
 /// Random bytes in one that we make.
 const RANDOM_LEN: usize = 20;
@@ -12,7 +13,7 @@ const RANDOM_LEN: usize = 20;
 /// Longest that is taken, in characters. Real ones have 32.
 const LEN_MAX: usize = 256;
 
-/// The secret at the end of a NURL or FURL. Made as 20 random bytes in base32, but any short text
+/// The secret at the end of a FURL. Made as 20 random bytes in base32, but any short text
 /// of characters that need no escaping in a URL is taken.
 #[derive(Clone)]
 pub struct Swissnum(String);
@@ -36,7 +37,7 @@ impl Swissnum {
     pub fn generate() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; RANDOM_LEN];
         getrandom::fill(&mut bytes)?;
-        let text = base32::encode(&bytes);
+        let text = base32(&bytes);
         bytes.zeroize();
         Ok(Self(text))
     }
@@ -91,7 +92,7 @@ mod tests {
     #[test]
     fn new_ones_have_160_bits_and_differ() {
         let (one, other) = (Swissnum::generate().unwrap(), Swissnum::generate().unwrap());
-        assert_eq!(base32::decode(one.expose()).unwrap().len(), RANDOM_LEN);
+        assert_eq!(one.expose().len(), RANDOM_LEN * 8 / 5);
         assert_ne!(one, other);
         assert_eq!(Swissnum::from_text(one.expose()).unwrap(), one);
     }

@@ -1,6 +1,6 @@
 //! Just enough DER to find the public key in a certificate of any version.
 //!
-//! Tahoe-LAFS makes X.509 v1 certificates, which the usual libraries refuse to read. Nothing else
+//! The Python program makes X.509 v1 certificates, which the usual libraries refuse to read. Nothing else
 //! of a certificate means anything here: not names, not dates, not who signed it.
 
 const SEQUENCE: u8 = 0x30;
@@ -14,7 +14,10 @@ const VERSION: u8 = 0xa0;
 pub struct DerError;
 
 /// The SubjectPublicKeyInfo of a certificate, header included.
-pub(super) fn spki_of(certificate: &[u8]) -> Result<&[u8], DerError> {
+///
+/// # Errors
+/// [`DerError`] when it is no certificate.
+pub fn spki_of(certificate: &[u8]) -> Result<&[u8], DerError> {
     let (certificate, rest) = element(certificate, SEQUENCE)?;
     if !rest.is_empty() {
         return Err(DerError);

@@ -1,16 +1,12 @@
-//! FURLs: where a node speaks Foolscap, and the certificate that proves it is the one (section
-//! 6.2).
+//! FURLs: where a tub is reached, the certificate that proves it is the one, and what it is asked
+//! for.
 
 use std::fmt;
 use std::str::FromStr;
 
-use tallac_core::base32::Base32Error;
-use tallac_core::ids::TubId;
-
-use super::location::Location;
-use super::nurl::{Network, Nurl};
-use super::swissnum::{Swissnum, SwissnumError};
-use super::tls_pin::SpkiHash;
+use crate::location::Location;
+use crate::swissnum::{Swissnum, SwissnumError};
+use crate::tub_id::{TubId, TubIdError};
 
 /// Longest FURL that is taken, in bytes.
 const LEN_MAX: usize = 4096;
@@ -40,7 +36,7 @@ pub enum FurlError {
     BadForm,
     /// The tub id is none.
     #[error("the tub id of a FURL: {0}")]
-    BadTubId(#[from] Base32Error),
+    BadTubId(#[from] TubIdError),
     /// A hint has characters that no hint has.
     #[error("a connection hint has only printable ASCII characters and no spaces")]
     BadHint,
@@ -55,6 +51,25 @@ impl Furl {
     pub fn new(tub_id: TubId, locations: &[Location], name: Swissnum) -> Self {
         let hints = locations.iter().map(|location| format!("tcp:{location}")).collect();
         Self { tub_id, hints, name }
+    }
+
+    /// The FURL of what the tub calls `name`, with these hints.
+    ///
+    /// # Errors
+    /// [`FurlError::BadHint`] when one could not stand in a FURL.
+    pub fn with_hints(
+        tub_id: TubId,
+        hints: Vec<String>,
+        name: Swissnum,
+    ) -> Result<Self, FurlError> {
+        let is_hint = |hint: &String| {
+            !hint.is_empty()
+                && hint.bytes().all(|byte| byte.is_ascii_graphic() && !b",/".contains(&byte))
+        };
+        match hints.iter().all(is_hint) {
+            true => Ok(Self { tub_id, hints, name }),
+            false => Err(FurlError::BadHint),
+        }
     }
 
     /// The tub that it is at.
@@ -78,23 +93,6 @@ impl Furl {
     /// Where the tub might be reached directly. Hints of other kinds are passed over.
     pub fn tcp_locations(&self) -> impl Iterator<Item = Location> {
         self.hints.iter().filter_map(|hint| hint.strip_prefix("tcp:").unwrap_or(hint).parse().ok())
-    }
-
-    /// The NURLs of a storage server with this FURL, whose certificate has a key with this hash:
-    /// one for each hint that GBS can be reached by (section 6.8).
-    #[must_use]
-    pub fn nurls(&self, spki_hash: SpkiHash) -> Vec<Nurl> {
-        let nurl =
-            |network, location| Nurl::with_network(network, spki_hash, location, self.name.clone());
-        let of_hint = |hint: &String| match hint.split_once(':')? {
-            ("tcp", rest) => Some(nurl(Network::Tcp, rest.parse().ok()?)),
-            ("tor", rest) => {
-                let location: Location = rest.parse().ok()?;
-                location.host().ends_with(".onion").then(|| nurl(Network::Tor, location))
-            }
-            _ => None,
-        };
-        self.hints.iter().filter_map(of_hint).collect()
     }
 
     /// The whole FURL, secret included, to be written to a wire or a private file.
@@ -140,7 +138,6 @@ mod tests {
     use super::*;
 
     const TUB: &str = "bidn6wxtlgcqtgv5p5oa3wbhtjbzzoot";
-    const HASH: &str = "JIj6ezHkdSBlHhrnezAgIC_mrVQHy4KAFyL-8ZNPGPM";
 
     #[test]
     fn what_is_printed_is_what_was_read() {
@@ -151,16 +148,11 @@ mod tests {
     }
 
     #[test]
-    fn hints_become_locations_and_nurls() {
+    fn hints_become_locations() {
         let hints = "h:1,tcp:[::1]:2,tor:x.onion:3,tor:not-onion:3,i2p:y.i2p:0";
         let furl: Furl = format!("pb://{TUB}@{hints}/s").parse().unwrap();
         let tcp: Vec<_> = furl.tcp_locations().map(|location| location.to_string()).collect();
         assert_eq!(tcp, ["h:1", "[::1]:2"]);
-        let nurls: Vec<_> =
-            furl.nurls(HASH.parse().unwrap()).iter().map(Nurl::expose_text).collect();
-        let expected =
-            [format!("pb://{HASH}@[::1]:2/s#v=1"), format!("pb+tor://{HASH}@x.onion:3/s#v=1")];
-        assert_eq!(nurls, expected);
     }
 
     #[test]

@@ -1,5 +1,4 @@
-//! A node's certificate and key, `private/node.pem`, which its tub id and its NURLs come from
-//! (specification sections 6.2 and 10.4).
+//! A tub's certificate and key, which its id comes from.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,21 +7,20 @@ use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, RsaKeySize, S
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
-use sha1::{Digest, Sha1};
-use tallac_core::ids::TubId;
 
-use super::der;
-use super::tls_pin::{self, SpkiHash};
+use crate::der;
+use crate::tls;
+use crate::tub_id::TubId;
 
-/// The common name in every node's certificate.
+/// The common name in every tub's certificate.
 const COMMON_NAME: &str = "newpb_thingy";
 
-/// A node's self-signed certificate and its private key.
+/// A tub's self-signed certificate and its private key.
 #[derive(Clone)]
-pub struct NodeCertificate {
+pub struct Certificate {
     pem: Arc<str>,
     key: Arc<CertifiedKey>,
-    spki_hash: SpkiHash,
+    spki: Arc<[u8]>,
 }
 
 /// Why there is no certificate; it never repeats what a file holds.
@@ -48,8 +46,8 @@ pub enum CertificateError {
     Mismatch,
 }
 
-impl NodeCertificate {
-    /// A new key (RSA, 2048 bits) and certificate, such as Tahoe-LAFS makes. Takes long enough
+impl Certificate {
+    /// A new key (RSA, 2048 bits) and certificate, such as other tubs have. Takes long enough
     /// (a tenth of a second, sometimes more) to be kept away from an async executor.
     ///
     /// # Errors
@@ -76,7 +74,7 @@ impl NodeCertificate {
         let key =
             PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| CertificateError::NoKey)?;
         let spki = der::spki_of(&certificate).map_err(|_| CertificateError::BadCertificate)?;
-        let key = tls_pin::provider()
+        let key = tls::provider()
             .key_provider
             .load_private_key(key)
             .map_err(|_| CertificateError::BadKey)?;
@@ -84,37 +82,38 @@ impl NodeCertificate {
         if key.public_key().is_none_or(|public| public.as_ref() != spki) {
             return Err(CertificateError::Mismatch);
         }
-        let spki_hash =
-            SpkiHash::of_certificate(&certificate).map_err(|_| CertificateError::BadCertificate)?;
+        let spki = spki.into();
         let key = Arc::new(CertifiedKey::new(vec![certificate], key));
-        Ok(Self { pem: pem.into(), key, spki_hash })
+        Ok(Self { pem: pem.into(), key, spki })
     }
 
-    /// What `private/node.pem` holds: the certificate and the private key, which is secret.
+    /// A PEM file: the certificate and the private key, which is secret.
     #[must_use]
     pub fn to_pem(&self) -> &str {
         &self.pem
     }
 
-    /// The tub id of the node: SHA-1 of the certificate.
+    /// The tub id: SHA-1 of the certificate.
     #[must_use]
     pub fn tub_id(&self) -> TubId {
-        TubId::new(Sha1::digest(&self.key.cert[0]).into())
+        TubId::of_certificate(&self.key.cert[0])
     }
 
-    /// What NURLs name the node by.
+    /// Its public key, as a SubjectPublicKeyInfo.
     #[must_use]
-    pub const fn spki_hash(&self) -> SpkiHash {
-        self.spki_hash
+    pub fn spki(&self) -> &[u8] {
+        &self.spki
     }
 
-    pub(crate) fn certified_key(&self) -> Arc<CertifiedKey> {
+    /// What TLS proves this identity with.
+    #[must_use]
+    pub fn certified_key(&self) -> Arc<CertifiedKey> {
         self.key.clone()
     }
 }
 
-impl fmt::Debug for NodeCertificate {
+impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NodeCertificate").field("tub_id", &self.tub_id()).finish_non_exhaustive()
+        f.debug_struct("Certificate").field("tub_id", &self.tub_id()).finish_non_exhaustive()
     }
 }
