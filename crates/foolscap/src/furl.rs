@@ -72,6 +72,11 @@ impl Furl {
         }
     }
 
+    /// The FURL of what the tub calls `name`. The hints must be such as can stand in a FURL.
+    pub(crate) const fn of(tub_id: TubId, hints: Vec<String>, name: Swissnum) -> Self {
+        Self { tub_id, hints, name }
+    }
+
     /// The tub that it is at.
     #[must_use]
     pub const fn tub_id(&self) -> TubId {
