@@ -26,6 +26,6 @@ pub use limits::Limits;
 pub use location::{Location, LocationError};
 pub use object::{IncomingCall, Object, Referenceable, RemoteReference};
 pub use swissnum::{Swissnum, SwissnumError};
-pub use tub::{ConnectError, Dialer, Reconnector, Stream, TcpDialer, Tub, TubError, TubOptions};
+pub use tub::{ConnectError, Dialer, Reconnector, Stream, TcpDialer, Tub, TubOptions};
 pub use tub_id::{TubId, TubIdError};
 pub use value::{Copyable, Value};

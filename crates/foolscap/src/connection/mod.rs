@@ -28,7 +28,7 @@ use crate::call::{Arguments, CallError, Failure};
 use crate::handshake::Agreed;
 use crate::limits::Limits;
 use crate::negotiate::Mastered;
-use crate::object::{Object, Referenceable, RemoteReference};
+use crate::object::{Object, Referenceable};
 use crate::tub::Inner;
 use crate::tub_id::TubId;
 use crate::value::Value;
@@ -155,7 +155,8 @@ impl Connection {
     ) -> Arc<Self> {
         let limits = *tub.limits();
         let state = State { open: Some(Open::new(first.into(), &limits)), why: None };
-        let units = limits.serving_bytes_max.div_ceil(SERVING_UNIT).clamp(1, Semaphore::MAX_PERMITS);
+        let units =
+            limits.serving_bytes_max.div_ceil(SERVING_UNIT).clamp(1, Semaphore::MAX_PERMITS);
         Arc::new(Self {
             tub,
             peer,
@@ -321,7 +322,7 @@ impl Connection {
         let open = state.open.as_mut().ok_or(CallError::Disconnected)?;
         let id = waiting.is_some().then(|| open.request_id());
         let pieces = self.with_objects(open, &objects, |encoder, object| {
-            let arguments = lower::map_arguments(arguments, object)?;
+            let arguments = lower::map_arguments(arguments, &mut |index| object(index))?;
             encoder.call(id, target, method, &arguments)
         })?;
         open.queue.push(Purpose::Call, pieces);
@@ -352,7 +353,7 @@ impl Connection {
         let Some(open) = &mut state.open else { return };
         let pieces = match result {
             Ok(value) => self.with_objects(open, &objects, |encoder, object| {
-                encoder.answer(request, &lower::map(value, object)?)
+                encoder.answer(request, &lower::map(value, &mut |index| object(index))?)
             }),
             Err(failure) => Ok(open.encoder.error(request, &failure)),
         };

@@ -9,9 +9,7 @@ use tokio::time::Instant;
 
 use super::queue::Purpose;
 use super::{Connection, Held, Lost, Waiting, lower, serve};
-use crate::banana::{
-    Clid, Decoder, Encoder, Event, Incoming, RequestId, SenderObject, WireObject,
-};
+use crate::banana::{Clid, Decoder, Encoder, Event, Incoming, RequestId, SenderObject, WireObject};
 use crate::call::{CallError, Failure};
 use crate::object::{Object, RemoteReference};
 use crate::value::Value;
@@ -116,9 +114,9 @@ async fn take(connection: &Arc<Connection>, incoming: Incoming) -> Result<(), Lo
             serve::serve(connection, call, &held).await;
         }
         Event::Answer { request, result } => {
-            let result = result.map_err(CallError::Remote).and_then(|value| {
-                raise(connection, value, &held).map_err(CallError::Remote)
-            });
+            let result = result
+                .map_err(CallError::Remote)
+                .and_then(|value| raise(connection, value, &held).map_err(CallError::Remote));
             complete(connection, request, result);
         }
         Event::RefusedCall { request: Some(request), why } => {

@@ -79,11 +79,7 @@ fn panicked() -> Failure {
 }
 
 /// The methods of the connection itself.
-fn broker(
-    connection: &Connection,
-    method: &str,
-    arguments: Arguments,
-) -> Result<Value, Failure> {
+fn broker(connection: &Connection, method: &str, arguments: Arguments) -> Result<Value, Failure> {
     match method {
         "getReferenceByName" => {
             let [name] = arguments.bind(["name"])?;

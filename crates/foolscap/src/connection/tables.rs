@@ -91,6 +91,7 @@ impl Exports {
     }
 
     /// How many there are.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.by_clid.len()
     }
@@ -159,6 +160,7 @@ impl Imports {
     }
 
     /// How many there are.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.by_clid.len()
     }

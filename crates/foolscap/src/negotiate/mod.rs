@@ -10,6 +10,7 @@ mod tests;
 
 use std::fmt::Write as _;
 
+use crate::banana::{VOCABULARY_HASH, VOCABULARY_INDEX};
 use crate::tub_id::{TubId, base32};
 
 pub(crate) use block::{BLOCK_LEN_MAX, Block, block_end};
@@ -19,8 +20,7 @@ const VERSION: u32 = 3;
 
 /// Words that both sides know by number from the start, and the hash by which they make sure.
 /// Table 0 is empty. Table 1 is the codec's.
-const VOCABULARY: u32 = 1;
-const VOCABULARY_HASH: &str = "bb33";
+const VOCABULARY: u32 = VOCABULARY_INDEX;
 
 /// What the server answers in plain, before TLS begins.
 pub(crate) const SWITCHING: &str = "HTTP/1.1 101 Switching Protocols\r\n\
@@ -145,13 +145,9 @@ pub(crate) struct Number {
 }
 
 impl Number {
-    /// The connection of that number, of which we are the master.
-    pub(crate) fn new(us: &Incarnation, sequence: u64) -> Self {
-        Self { master: us.0.clone(), sequence }
-    }
-
     fn parse(text: &str) -> Result<Self, NegotiationError> {
-        let bad = NegotiationError::Bad("the number of a connection is an incarnation and a number");
+        let bad =
+            NegotiationError::Bad("the number of a connection is an incarnation and a number");
         let (master, sequence) = text.split_once(' ').ok_or(bad.clone())?;
         let sequence = sequence.trim().parse().map_err(|_| bad)?;
         Ok(Self { master: master.to_owned(), sequence })

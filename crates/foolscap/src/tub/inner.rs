@@ -8,8 +8,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::TubOptions;
 use super::dial::Attempts;
-use super::{TubError, TubOptions};
 use crate::certificate::Certificate;
 use crate::connection::{Connection, Lost};
 use crate::furl::Furl;
@@ -95,8 +95,10 @@ impl Inner {
         certificate: &Certificate,
         options: TubOptions,
         limits: Limits,
-    ) -> Result<Arc<Self>, TubError> {
-        let us = Us { tub_id: certificate.tub_id(), incarnation: Incarnation::generate()? };
+    ) -> Result<Arc<Self>, rustls::Error> {
+        let incarnation =
+            Incarnation::generate().map_err(|_| rustls::Error::FailedToGetRandomBytes)?;
+        let us = Us { tub_id: certificate.tub_id(), incarnation };
         Ok(Arc::new(Self {
             us,
             tls: Tls::new(certificate)?,
@@ -132,7 +134,7 @@ impl Inner {
     }
 
     pub(super) fn set_hints(&self, hints: Vec<String>) {
-        self.offers().hints = hints;
+        self.offers().hints = hints.into_iter().filter(|hint| Furl::is_hint(hint)).collect();
     }
 
     pub(super) fn register(&self, name: Swissnum, object: Arc<dyn Referenceable>) -> Furl {

@@ -4,6 +4,8 @@ mod dial;
 mod inner;
 mod reconnect;
 mod serve;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::sync::Arc;
@@ -84,17 +86,6 @@ impl std::fmt::Debug for TubOptions {
     }
 }
 
-/// Why there is no tub.
-#[derive(Debug, thiserror::Error)]
-pub enum TubError {
-    /// TLS does not take the certificate.
-    #[error("the certificate cannot be used for TLS: {0}")]
-    Tls(#[from] rustls::Error),
-    /// This machine has no randomness to give.
-    #[error("the system has no randomness to give: {0}")]
-    NoRandomness(#[from] getrandom::Error),
-}
-
 /// One identity, what it offers, and its connections. Clones are the same tub. It lasts until it is
 /// [stopped](Self::stop), or no clone, reference or connection of it is left.
 #[derive(Debug, Clone)]
@@ -104,20 +95,20 @@ impl Tub {
     /// A tub with this identity.
     ///
     /// # Errors
-    /// [`TubError`].
-    pub fn new(certificate: &Certificate, options: TubOptions) -> Result<Self, TubError> {
+    /// When the certificate cannot be used for TLS, or the system has no randomness to give.
+    pub fn new(certificate: &Certificate, options: TubOptions) -> Result<Self, rustls::Error> {
         Self::with_limits(certificate, options, Limits::default())
     }
 
     /// A tub with this identity, which bears so much from its peers.
     ///
     /// # Errors
-    /// [`TubError`].
+    /// When the certificate cannot be used for TLS, or the system has no randomness to give.
     pub fn with_limits(
         certificate: &Certificate,
         options: TubOptions,
         limits: Limits,
-    ) -> Result<Self, TubError> {
+    ) -> Result<Self, rustls::Error> {
         Inner::new(certificate, options, limits).map(Self)
     }
 
@@ -127,7 +118,8 @@ impl Tub {
         self.0.tub_id()
     }
 
-    /// The hints in the FURLs of what is registered from now on.
+    /// The hints in the FURLs of what is registered from now on. What could not stand in a FURL is
+    /// left out.
     pub fn set_hints(&self, hints: Vec<String>) {
         self.0.set_hints(hints);
     }

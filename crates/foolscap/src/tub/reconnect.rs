@@ -80,12 +80,7 @@ impl Shared {
     }
 }
 
-async fn keep(
-    tub: &Arc<Inner>,
-    furl: &Furl,
-    connected: impl Fn(RemoteReference),
-    shared: &Shared,
-) {
+async fn keep(tub: &Arc<Inner>, furl: &Furl, connected: impl Fn(RemoteReference), shared: &Shared) {
     let mut delay = DELAY_FIRST;
     loop {
         match Tub::reference(tub, furl).await {
