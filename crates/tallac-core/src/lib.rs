@@ -9,6 +9,7 @@ pub mod cap;
 pub mod crypto;
 pub mod dirnode;
 pub mod hash;
+pub mod helper;
 pub mod ids;
 pub mod immutable;
 pub mod lease;
