@@ -4,6 +4,7 @@
 //! [`gbs::GbsClient`] is a [`tallac_core::storage::StorageServer`] somewhere else;
 //! [`gbs::GbsServer`] lets others reach anything that implements that trait.
 
+pub mod foolscap_storage;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod gbs;
