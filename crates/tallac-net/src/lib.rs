@@ -9,4 +9,5 @@ pub mod foolscap_storage;
 pub mod fuzzing;
 pub mod gbs;
 pub mod identity;
+pub mod switch;
 mod transport;
