@@ -17,5 +17,6 @@ pub mod merkle;
 pub mod mutable;
 pub mod netstring;
 pub mod placement;
+pub mod ranges;
 pub mod secrets;
 pub mod storage;

@@ -4,8 +4,10 @@
 //! [`gbs::GbsClient`] is a [`tallac_core::storage::StorageServer`] somewhere else;
 //! [`gbs::GbsServer`] lets others reach anything that implements that trait.
 
+pub mod foolscap_storage;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod gbs;
 pub mod identity;
+pub mod switch;
 mod transport;
