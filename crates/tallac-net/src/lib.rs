@@ -8,6 +8,7 @@ pub mod foolscap_storage;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod gbs;
+pub mod helper;
 pub mod identity;
 pub mod switch;
 mod transport;
