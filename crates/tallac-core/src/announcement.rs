@@ -8,7 +8,7 @@ pub use signed::{
     Announcement, AnnouncementRefusal, MESSAGE_LEN_MAX, SERVICE_LEN_MAX, SignedAnnouncement,
     seqnum_of,
 };
-pub use table::{Accepted, AnnouncementTable, Ignored, TableLimits};
+pub use table::{Accepted, AnnouncementTable, Ignored, SERVERS_MAX, TableLimits};
 
 use std::fmt;
 
