@@ -2,6 +2,7 @@
 //! in both directions over one connection. A [`Tub`] is an identity with what it offers; a
 //! [`Furl`] names something that a tub offers.
 
+pub mod banana;
 pub mod call;
 mod certificate;
 pub mod der;
