@@ -12,6 +12,7 @@ pub mod hash;
 pub mod helper;
 pub mod ids;
 pub mod immutable;
+pub mod introducer;
 pub mod lease;
 pub mod merkle;
 pub mod mutable;

@@ -30,8 +30,28 @@ pub(super) fn check(
     refuse_services(reader)?;
     refuse_networks(reader)?;
     refuse_plugins(reader)?;
-    refuse_foolscap(reader, client, storage)?;
     warnings(reader, client, storage)
+}
+
+/// The same for an introducer, which has fewer settings.
+pub(super) fn check_introducer(reader: &Reader<'_>) -> Result<Vec<ConfigWarning>, ConfigError> {
+    refuse_networks(reader)?;
+    let mut warnings = Vec::new();
+    warn_of_log_gatherer(reader, &mut warnings)?;
+    Ok(warnings)
+}
+
+fn warn_of_log_gatherer(
+    reader: &Reader<'_>,
+    warnings: &mut Vec<ConfigWarning>,
+) -> Result<(), ConfigError> {
+    if reader.filled(("node", "log_gatherer.furl"))?.is_some() {
+        warnings.push(ConfigWarning {
+            setting: "[node] log_gatherer.furl".to_owned(),
+            meaning: "comes with a later version: logs are not sent to it",
+        });
+    }
+    Ok(())
 }
 
 fn refuse_services(reader: &Reader<'_>) -> Result<(), ConfigError> {
@@ -95,22 +115,6 @@ fn refuse_plugins(reader: &Reader<'_>) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn refuse_foolscap(
-    reader: &Reader<'_>,
-    client: &ClientConfig,
-    storage: Option<&StorageConfig>,
-) -> Result<(), ConfigError> {
-    let reason = "storage over Foolscap comes with a later version, and HTTPS is ruled out here: \
-                  set it to false";
-    if client.force_foolscap {
-        return Err(reader.unsupported(("client", "force_foolscap"), reason));
-    }
-    if storage.is_some_and(|storage| storage.force_foolscap) {
-        return Err(reader.unsupported(("storage", "force_foolscap"), reason));
-    }
-    Ok(())
-}
-
 fn warnings(
     reader: &Reader<'_>,
     client: &ClientConfig,
@@ -120,13 +124,6 @@ fn warnings(
     let mut warn = |setting: &str, meaning| {
         warnings.push(ConfigWarning { setting: setting.to_owned(), meaning });
     };
-    if !client.introducers.is_empty() {
-        warn(
-            "introducers",
-            "introducers come with a later version: only the servers in private/servers.yaml are \
-             used, and no introducer learns of this node",
-        );
-    }
     if client.helper_furl.is_some() {
         warn(
             "[client] helper.furl",
@@ -139,9 +136,6 @@ fn warnings(
     if reader.filled(("client", "peers.preferred"))?.is_some() {
         warn("[client] peers.preferred", "comes with a later version: all servers are alike");
     }
-    if reader.filled(("node", "log_gatherer.furl"))?.is_some() {
-        warn("[node] log_gatherer.furl", "comes with a later version: logs are not sent to it");
-    }
     if storage.is_some_and(|storage| storage.expiry.is_some()) {
         warn("[storage] expire.enabled", "comes with a later version: no share is deleted");
     }
@@ -153,5 +147,6 @@ fn warnings(
             warn(&format!("[{section}]"), "has no effect: Tallac runs no plugins");
         }
     }
+    warn_of_log_gatherer(reader, &mut warnings)?;
     Ok(warnings)
 }
