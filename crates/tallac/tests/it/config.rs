@@ -73,7 +73,12 @@ fn errors_name_the_place_and_the_way_out() {
         ),
         ("[connections]\ntcp = Tor\n", "[connections], tcp: connections over Tor and I2P come"),
         ("[connections]\ntcp = smoke\n", "[connections], tcp: uses unknown handler type"),
-        ("[helper]\nenabled = true\n", "[helper], enabled: helpers come with a later version"),
+        (
+            "[node]\ntub.port = disabled\ntub.location = disabled\n[storage]\nenabled = false\n\
+             [helper]\nenabled = true\n",
+            "helper is enabled, but tub is not listening",
+        ),
+        ("[client]\nhelper.furl = pb://x\n", "a FURL has the form"),
         ("[sftpd]\nenabled = true\n", "[sftpd], enabled: SFTP comes with a later version"),
         ("[tor]\nonion = true\n", "[tor], onion: listening on Tor and I2P comes with a later"),
         ("[storage]\nplugins = x\n", "plugins are Python programs"),
