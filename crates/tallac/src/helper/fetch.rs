@@ -68,7 +68,8 @@ impl Upload {
         Err(last)
     }
 
-    /// Gets all of the ciphertext into the file `encoding`; goes on where it was left in `incoming`.
+    /// Gets all of the ciphertext into the file `encoding`; goes on where it was left in
+    /// `incoming`.
     pub(super) async fn fetch(
         &self,
         size: u64,
