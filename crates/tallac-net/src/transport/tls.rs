@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
-use tokio::io::BufReader;
+use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// A TLS connection, whichever side we are.
-pub(crate) type TlsStream = tokio_rustls::TlsStream<BufReader<TcpStream>>;
+pub(crate) type TlsStream<S> = tokio_rustls::TlsStream<BufReader<S>>;
 
 /// Bytes read from a socket at once. The TLS library alone would read 4 KiB at a time.
 const READ_LEN: usize = 128 * 1024;
@@ -19,13 +19,18 @@ const READ_LEN: usize = 128 * 1024;
 const SERVER_NAME: &str = "storage.invalid";
 
 /// Does the server's side of a handshake.
-pub(crate) async fn accept(config: Arc<ServerConfig>, tcp: TcpStream) -> io::Result<TlsStream> {
-    tcp.set_nodelay(true)?;
-    Ok(TlsAcceptor::from(config).accept(BufReader::with_capacity(READ_LEN, tcp)).await?.into())
+pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
+    config: Arc<ServerConfig>,
+    stream: S,
+) -> io::Result<TlsStream<S>> {
+    Ok(TlsAcceptor::from(config).accept(BufReader::with_capacity(READ_LEN, stream)).await?.into())
 }
 
 /// Does the client's side of a handshake.
-pub(crate) async fn connect(config: Arc<ClientConfig>, tcp: TcpStream) -> io::Result<TlsStream> {
+pub(crate) async fn connect(
+    config: Arc<ClientConfig>,
+    tcp: TcpStream,
+) -> io::Result<TlsStream<TcpStream>> {
     tcp.set_nodelay(true)?;
     let name = ServerName::try_from(SERVER_NAME).expect("it is a valid name");
     Ok(TlsConnector::from(config)
