@@ -136,7 +136,7 @@ impl SignedCertificate {
     /// As it is put into a file, without a newline at its end.
     #[must_use]
     pub fn file_text(&self) -> String {
-        let text = ascii(&Value::from(self.text.as_str()).to_string());
+        let text = json_string(&self.text);
         let signature = base32::encode(&self.signature);
         format!("{{\n    \"certificate\": {text},\n    \"signature\": \"{signature}\"\n}}")
     }
@@ -173,11 +173,12 @@ fn bounded<'a>(key: &'static str, value: &'a Value) -> Result<&'a str, Certifica
     text.ok_or(CertificateError::NotAText(key))
 }
 
-/// A JSON text with every character beyond ASCII escaped, as Python writes it.
-fn ascii(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        if c.is_ascii() {
+/// A text as a JSON string, with all beyond printable ASCII escaped, as Python writes it.
+#[must_use]
+pub fn json_string(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    for c in Value::from(text).to_string().chars() {
+        if matches!(c, ' '..='~') {
             out.push(c);
         } else {
             for unit in c.encode_utf16(&mut [0; 2]) {

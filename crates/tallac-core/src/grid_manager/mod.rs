@@ -10,6 +10,7 @@ mod time;
 
 pub use certificate::{
     CERTIFICATE_LEN_MAX, CERTIFICATES_MAX, Certificate, CertificateError, SignedCertificate,
+    json_string,
 };
 pub use managers::{GridManagers, UploadPermit};
 pub use time::{IsoTime, IsoTimeError};

@@ -16,6 +16,7 @@ mod demo;
 mod get;
 mod globals;
 mod grid;
+mod grid_manager;
 mod list_aliases;
 mod local_file;
 mod location;
@@ -87,6 +88,7 @@ enum Command {
     Status(status::StatusArgs),
     #[command(subcommand)]
     Grid(grid::GridCommand),
+    GridManager(grid_manager::GridManagerArgs),
     Demo(demo::DemoArgs),
     #[command(subcommand)]
     Admin(admin::Command),
@@ -119,6 +121,7 @@ async fn dispatch(command: Command, globals: &Globals) -> anyhow::Result<ExitCod
         Command::Webopen(args) => webopen::run(&args, globals),
         Command::Status(args) => status::run(args, globals).await,
         Command::Grid(command) => grid::run(command, globals).await,
+        Command::GridManager(args) => Ok(grid_manager::run(args)),
         Command::Demo(args) => demo::run(args, globals).await,
         Command::Admin(command) => admin::run(command, globals),
         Command::Debug(command) => debug::run(command, globals),
@@ -147,6 +150,9 @@ pub fn main() -> ExitCode {
 }
 
 fn main_with(args: Vec<OsString>) -> ExitCode {
+    if grid_manager::is_called(&args) {
+        return grid_manager::main(&args);
+    }
     let parsed = Cli::command()
         .try_get_matches_from(&args)
         .and_then(|matches| Cli::from_arg_matches(&matches));

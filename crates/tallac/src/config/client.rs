@@ -6,11 +6,12 @@ use std::path::Path;
 
 use serde_json::Value;
 use tallac_core::cap::MutableFormat;
+use tallac_core::grid_manager::GridManagers;
 use tallac_core::immutable::{Encoding, SEGMENT_SIZE_DEFAULT, SEGMENT_SIZE_MAX};
 
 use super::error::ConfigError;
 use super::reader::{Place, Reader};
-use super::{values, yaml};
+use super::{grid_managers, values, yaml};
 
 /// How a node stores and finds files.
 #[derive(Clone, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct ClientConfig {
     pub introducers: BTreeMap<String, String>,
     /// Address of a helper, if one is to be used. Secret.
     pub helper_furl: Option<String>,
+    /// Who may say which servers shares are put on.
+    pub grid_managers: GridManagers,
 }
 
 impl ClientConfig {
@@ -52,6 +55,7 @@ impl fmt::Debug for ClientConfig {
             .field("force_foolscap", &self.force_foolscap)
             .field("introducers", &self.introducers.len())
             .field("helper_furl", &self.helper_furl.is_some())
+            .field("grid_managers", &self.grid_managers)
             .finish()
     }
 }
@@ -76,6 +80,7 @@ pub(super) fn read(reader: &Reader<'_>) -> Result<ClientConfig, ConfigError> {
         force_foolscap: reader.boolean(("client", "force_foolscap"), false)?,
         introducers: introducers(reader)?,
         helper_furl: reader.filled(("client", "helper.furl"))?.filter(|furl| furl != "None"),
+        grid_managers: grid_managers::trusted(reader)?,
     })
 }
 

@@ -2,7 +2,7 @@
 //! it would break what the setting promises, the node does not start; else it warns.
 
 use super::error::ConfigError;
-use super::keys::{PETNAME_SECTIONS, PLUGIN_SECTIONS};
+use super::keys::PLUGIN_SECTIONS;
 use super::reader::{Place, Reader};
 use super::{ClientConfig, StorageConfig};
 
@@ -79,18 +79,6 @@ fn refuse_plugins(reader: &Reader<'_>) -> Result<(), ConfigError> {
             let reason = "plugins are Python programs, which Tallac does not run: remove the line";
             return Err(reader.unsupported(place, reason));
         }
-    }
-    let (managers, certificates) = (PETNAME_SECTIONS[0], PETNAME_SECTIONS[1]);
-    if !reader.ini.keys(managers).is_empty() {
-        let reason = "grid managers come with a later version, and without them files might go \
-                      to servers that they do not vouch for: remove the section to store with any";
-        return Err(reader.unsupported(("grid_managers", "*"), reason));
-    }
-    let management: Place = ("storage", "grid_management");
-    if reader.boolean(management, false)? || !reader.ini.keys(certificates).is_empty() {
-        let reason = "certificates of grid managers come with a later version: set it to false, \
-                      and remove [grid_manager_certificates]";
-        return Err(reader.unsupported(management, reason));
     }
     Ok(())
 }

@@ -6,7 +6,9 @@
 mod client;
 mod directory;
 mod error;
+mod grid_managers;
 pub mod ini;
+mod ini_edit;
 mod keys;
 mod later;
 mod listen;
@@ -24,6 +26,7 @@ pub use client::ClientConfig;
 pub use directory::{NodeDirectory, NodeKind};
 pub use error::ConfigError;
 pub use ini::Ini;
+pub use ini_edit::{EditError, set_value};
 pub use later::ConfigWarning;
 pub use listen::{ListenAt, ListenError};
 pub use storage::{Expiry, ExpiryMode, StorageConfig};

@@ -75,8 +75,11 @@ fn errors_name_the_place_and_the_way_out() {
         ("[sftpd]\nenabled = true\n", "[sftpd], enabled: SFTP comes with a later version"),
         ("[tor]\nonion = true\n", "[tor], onion: listening on Tor and I2P comes with a later"),
         ("[storage]\nplugins = x\n", "plugins are Python programs"),
-        ("[storage]\ngrid_management = true\n", "certificates of grid managers come with a later"),
-        ("[grid_managers]\nme = pub-v0-x\n", "[grid_managers], *: grid managers come with a later"),
+        ("[grid_managers]\nme = pub-v0-x\n", "[grid_managers], me: must be the public identity"),
+        (
+            "[storage]\ngrid_management = true\n[grid_manager_certificates]\nme = x.cert\n",
+            "[grid_manager_certificates], me: Grid Manager certificate file",
+        ),
         ("[client]\nforce_foolscap = true\n", "[client], force_foolscap: storage over Foolscap"),
         ("[storage]\nforce_foolscap = true\n", "[storage], force_foolscap: storage over Foolscap"),
     ];
