@@ -12,6 +12,7 @@ pub mod grid_manager;
 pub mod hash;
 pub mod ids;
 pub mod immutable;
+pub mod introducer;
 pub mod lease;
 pub mod merkle;
 pub mod mutable;

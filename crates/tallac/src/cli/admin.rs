@@ -8,12 +8,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
+use tallac_core::crypto::SigningKey;
 use tallac_core::grid_manager::SignedCertificate;
 
 use super::{Globals, UsageError};
 use crate::config::{CONFIG_FILE, Ini, NodeDirectory, set_value};
 use crate::files::{self, Access};
-use crate::node_files::NodeKey;
+use crate::node_files::generate_key;
 
 /// Make and look at keys, and add certificates
 #[derive(Debug, clap::Subcommand)]
@@ -48,12 +49,12 @@ const LEN_MAX: u64 = 1 << 20;
 
 pub(super) fn run(command: Command, globals: &Globals) -> Result<ExitCode> {
     let key = match command {
-        Command::GenerateKeypair => NodeKey::generate()?,
-        Command::DerivePubkey { private } => NodeKey::from_text(&private)?,
+        Command::GenerateKeypair => generate_key()?,
+        Command::DerivePubkey { private } => SigningKey::from_text(&private)?,
         Command::AddGridManagerCert(args) => return add_certificate(args, globals),
     };
-    globals.say(format!("private: {}", *key.expose_private()))?;
-    globals.say(format!("public: {}", key.public_text()))?;
+    globals.say(format!("private: {}", *key.expose_text()))?;
+    globals.say(format!("public: {}", key.verifying_key()))?;
     Ok(ExitCode::SUCCESS)
 }
 
