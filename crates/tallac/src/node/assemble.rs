@@ -1,7 +1,7 @@
 //! A node, put together from its configuration: read from top to bottom, this is what a node is.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail, ensure};
 use tallac_core::announcement::StorageAnnouncement;
@@ -164,13 +164,13 @@ fn static_servers(config: &NodeConfig) -> Result<Vec<Arc<GridServer>>> {
             );
             continue;
         }
-        servers.push(Arc::new(grid_server(&announcement)?));
+        servers.push(Arc::new(grid_server(config, &announcement)?));
     }
     Ok(servers)
 }
 
 /// A server of the grid, spoken to over HTTPS.
-fn grid_server(announcement: &StorageAnnouncement) -> Result<GridServer> {
+fn grid_server(config: &NodeConfig, announcement: &StorageAnnouncement) -> Result<GridServer> {
     let name = announcement.server_id();
     let nurls: Result<Vec<Nurl>, _> = announcement.nurls().iter().map(|n| n.parse()).collect();
     let nurls = nurls.with_context(|| format!("servers.yaml: a NURL of {name} is wrong"))?;
@@ -181,7 +181,9 @@ fn grid_server(announcement: &StorageAnnouncement) -> Result<GridServer> {
         tub_id: *announcement.tub_id(),
         permutation_seed: announcement.permutation_seed().to_vec(),
     };
-    Ok(GridServer::new(info, Arc::new(client)))
+    let permit = config.client.grid_managers.permit(name, announcement.certificates());
+    let server = GridServer::new(info, Arc::new(client));
+    Ok(server.given_shares_while(move || permit.holds(SystemTime::now())))
 }
 
 /// The web API; gives its URL, which is left in `node.url`.
