@@ -15,6 +15,7 @@ const PRINTED: &[(&str, &str)] = &[
     ("make_directories.py", "directories.json"),
     ("make_backupdb.py", "backupdb.json"),
     ("make_grid_manager.py", "grid_manager.json"),
+    ("make_wormhole.py", "wormhole.json"),
 ];
 
 /// A script that writes files beside itself.
