@@ -8,4 +8,4 @@
 pub mod fuzzing;
 pub mod gbs;
 pub mod identity;
-mod transport;
+pub mod transport;

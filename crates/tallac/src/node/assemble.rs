@@ -11,6 +11,7 @@ use tallac_grid::grid::{Grid, GridConfig};
 use tallac_grid::servers::{GridServer, ServerInfo, ServerList};
 use tallac_net::gbs::{GbsClient, GbsServer};
 use tallac_net::identity::{Nurl, node_id};
+use tallac_net::transport::Ways;
 use tallac_storage::{Config as DiskConfig, DiskServer};
 
 use super::listen::{self, Listener};
@@ -174,7 +175,8 @@ fn grid_server(announcement: &StorageAnnouncement) -> Result<GridServer> {
     let name = announcement.server_id();
     let nurls: Result<Vec<Nurl>, _> = announcement.nurls().iter().map(|n| n.parse()).collect();
     let nurls = nurls.with_context(|| format!("servers.yaml: a NURL of {name} is wrong"))?;
-    let client = GbsClient::new(&nurls).with_context(|| format!("servers.yaml: server {name}"))?;
+    let client = GbsClient::new(&nurls, &Ways::direct())
+        .with_context(|| format!("servers.yaml: server {name}"))?;
     let info = ServerInfo {
         id: name.clone(),
         nickname: announcement.nickname().to_owned(),
