@@ -79,7 +79,8 @@ impl Launch {
 
     fn command(&self, program: &Path, state: &Path) -> Command {
         let mut command = Command::new(program);
-        // No settings but these, whatever the machine's own Tor has.
+        // No settings but these and those that somebody may have put there, whatever the machine's
+        // own Tor has.
         command.arg("-f").arg(state.join("torrc")).arg("--ignore-missing-torrc");
         command.arg("--defaults-torrc").arg(state.join("torrc-defaults"));
         command.arg("--DataDirectory").arg(state);

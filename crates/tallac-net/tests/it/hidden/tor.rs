@@ -1,5 +1,6 @@
 //! What Tor is asked at its control port, what it may do wrong, and how that is told.
 
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 use foolscap::Dialer as _;
@@ -157,11 +158,23 @@ async fn what_cannot_be_launched() {
     }
 }
 
-/// With the real Tor, which needs no network for this.
+/// The only directory authority of a Tor network of its own, at a port where nothing listens: so
+/// that Tor connects to nothing outside this machine.
+const LONELY: &str = "TestingTorNetwork 1\nSocksTimeout 1\n\
+    DirAuthority none orport=1 no-v2 v3ident=0123456789012345678901234567890123456789 \
+    127.0.0.1:1 0123456789012345678901234567890123456789\n";
+
+/// With the real Tor, if it is there.
 #[tokio::test]
 async fn a_tor_of_our_own_ends_with_the_node() {
     let dir = tempfile::tempdir().unwrap();
-    let launch = Launch { executable: None, private: dir.path().to_owned() };
+    let private = dir.path().join("private");
+    // Tor takes no control socket in a directory that others may look into.
+    for made in [&private, &private.join("tor-statedir")] {
+        std::fs::DirBuilder::new().mode(0o700).create(made).unwrap();
+    }
+    std::fs::write(private.join("tor-statedir/torrc"), LONELY).unwrap();
+    let launch = Launch { executable: None, private: private.clone() };
     let mut launched = match launch.start().await {
         Ok(launched) => launched,
         Err(TorError::Launch(problem)) if problem.contains("No such file") => {
@@ -179,5 +192,5 @@ async fn a_tor_of_our_own_ends_with_the_node() {
     let error = tor.connect("0.invalid", 1).await.err().unwrap();
     assert!(matches!(error, TorError::Socks(_)), "{error}");
     launched.stop().await.unwrap();
-    assert!(!Path::new(dir.path()).join("tor.control").exists());
+    assert!(!private.join("tor.control").exists());
 }
