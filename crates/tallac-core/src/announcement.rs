@@ -1,6 +1,15 @@
 //! What is known of a storage server: the dictionary that an introducer passes on, or that
 //! `private/servers.yaml` holds under `ann` (sections 4.1, 6.1 and 10.4).
 
+mod signed;
+mod table;
+
+pub use signed::{
+    Announcement, AnnouncementRefusal, MESSAGE_LEN_MAX, SERVICE_LEN_MAX, SignedAnnouncement,
+    seqnum_of,
+};
+pub use table::{Accepted, AnnouncementTable, Ignored, TableLimits};
+
 use std::fmt;
 
 use serde_json::{Map, Value};

@@ -11,6 +11,7 @@ pub mod dirnode;
 pub mod hash;
 pub mod ids;
 pub mod immutable;
+pub mod introducer;
 pub mod lease;
 pub mod merkle;
 pub mod mutable;

@@ -8,6 +8,7 @@ mod directory_edits;
 mod download;
 mod hostile;
 mod mutable;
+mod servers;
 mod sources;
 mod support;
 mod upload;

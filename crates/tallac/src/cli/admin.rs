@@ -2,8 +2,10 @@
 
 use std::process::ExitCode;
 
+use tallac_core::crypto::SigningKey;
+
 use super::Globals;
-use crate::node_files::NodeKey;
+use crate::node_files::generate_key;
 
 /// Make and look at keys
 #[derive(Debug, clap::Subcommand)]
@@ -20,10 +22,10 @@ pub(super) enum Command {
 
 pub(super) fn run(command: Command, globals: &Globals) -> anyhow::Result<ExitCode> {
     let key = match command {
-        Command::GenerateKeypair => NodeKey::generate()?,
-        Command::DerivePubkey { private } => NodeKey::from_text(&private)?,
+        Command::GenerateKeypair => generate_key()?,
+        Command::DerivePubkey { private } => SigningKey::from_text(&private)?,
     };
-    globals.say(format!("private: {}", *key.expose_private()))?;
-    globals.say(format!("public: {}", key.public_text()))?;
+    globals.say(format!("private: {}", *key.expose_text()))?;
+    globals.say(format!("public: {}", key.verifying_key()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,4 +1,5 @@
-//! `tallac create-node` and `create-client`: make a node's directory (sections 9.2 and 10.3).
+//! `tallac create-node`, `create-client` and `create-introducer`: make a node's directory (sections
+//! 9.2 and 10.3).
 
 mod options;
 mod template;
@@ -15,8 +16,8 @@ use crate::config::{CONFIG_FILE, NodeDirectory, NodeKind};
 use crate::files::{self, Access, FileError};
 
 pub(super) use options::{ClientArgs, IntroducerArgs, NodeArgs};
-pub(crate) use template::{Settings, Shares};
-use template::{introducers_yaml, tahoe_cfg};
+pub(crate) use template::{NodeSettings, Settings, Shares};
+use template::{introducers_yaml, node_cfg, tahoe_cfg};
 
 /// What is in the file whose name tells a node's kind: whoever would run it is told not to.
 const MARKER_TEXT: &str = "\
@@ -40,25 +41,57 @@ pub(super) fn client(args: ClientArgs, globals: &Globals) -> anyhow::Result<Exit
     create(&directory, &settings, globals)
 }
 
-pub(super) fn introducer(_args: &IntroducerArgs) -> anyhow::Result<ExitCode> {
-    anyhow::bail!(
-        "introducers come with a later version: make one with Tahoe-LAFS (`tahoe \
-         create-introducer`), or list servers in private/servers.yaml, which needs none"
-    )
+pub(super) fn introducer(args: IntroducerArgs, globals: &Globals) -> anyhow::Result<ExitCode> {
+    let directory = NodeDirectory::new(&args.directory(globals)?)?;
+    let (tub_port, tub_location) = args.into_tub()?;
+    if refuses_full(&directory)? {
+        return Ok(ExitCode::from(NOT_EMPTY));
+    }
+    let settings = NodeSettings {
+        nickname: "",
+        web_port: "",
+        tub_port: &tub_port,
+        tub_location: &tub_location,
+    };
+    make_introducer(&directory, settings)?;
+    globals.say(format!("Introducer created in {}", quoted_path(directory.path())))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn create(path: &Path, settings: &Settings, globals: &Globals) -> anyhow::Result<ExitCode> {
     let directory = NodeDirectory::new(path)?;
-    if !is_empty(directory.path())? {
-        eprintln!("The base directory {} is not empty.", quoted_path(directory.path()));
-        eprintln!("To avoid clobbering anything, I am going to quit now.");
-        eprintln!("Please use a different directory, or empty this one.");
+    if refuses_full(&directory)? {
         return Ok(ExitCode::from(NOT_EMPTY));
     }
     let config = directory.file(CONFIG_FILE);
     make(&directory, settings)?;
     announce(&directory, &config, settings, globals)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether there is something in the directory already; says so.
+fn refuses_full(directory: &NodeDirectory) -> anyhow::Result<bool> {
+    let is_empty = is_empty(directory.path())?;
+    if !is_empty {
+        eprintln!("The base directory {} is not empty.", quoted_path(directory.path()));
+        eprintln!("To avoid clobbering anything, I am going to quit now.");
+        eprintln!("Please use a different directory, or empty this one.");
+    }
+    Ok(!is_empty)
+}
+
+/// Makes the files of a new introducer, in a directory that is empty or not there.
+///
+/// # Errors
+/// When one of them cannot be written.
+pub(crate) fn make_introducer(
+    directory: &NodeDirectory,
+    settings: NodeSettings<'_>,
+) -> Result<(), FileError> {
+    files::make_dir(directory.path(), Access::Umask)?;
+    files::write(&directory.file(NodeKind::Introducer.marker()), MARKER_TEXT, Access::Umask)?;
+    directory.make_private()?;
+    files::write(&directory.file(CONFIG_FILE), &node_cfg(settings), Access::Umask)
 }
 
 /// Makes the files of a new node, in a directory that is empty or not there.

@@ -100,7 +100,7 @@ async fn dispatch(command: Command, globals: &Globals) -> anyhow::Result<ExitCod
     match command {
         Command::CreateNode(args) => create_node::node(args, globals),
         Command::CreateClient(args) => create_node::client(args, globals),
-        Command::CreateIntroducer(args) => create_node::introducer(&args),
+        Command::CreateIntroducer(args) => create_node::introducer(args, globals),
         Command::Run(args) => run::run(args, globals).await,
         Command::CreateAlias(args) => create_alias::run(args, globals).await,
         Command::AddAlias(args) => add_alias::run(&args, globals),

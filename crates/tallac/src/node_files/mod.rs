@@ -11,12 +11,13 @@ mod secrets;
 pub use api_token::ApiAuthToken;
 pub use furl::storage_furl;
 pub use identity::{NodeIdentity, PermutationSeed};
-pub use keypair::{KeyError, NodeKey};
+pub use keypair::generate_key;
 pub use secrets::NodeSecrets;
 
 use std::path::{Path, PathBuf};
 
 use tallac_core::base32::Base32Error;
+use tallac_core::crypto::KeyError;
 use tallac_net::identity::{CertificateError, FurlError};
 
 use crate::files::{self, Access, FileError};

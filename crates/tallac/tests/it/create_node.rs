@@ -10,7 +10,8 @@ use tallac::config::{NodeConfig, NodeKind, Tub, TubPort};
 
 use crate::{scratch, tallac};
 
-const VECTORS: &str = include_str!("../../../../vectors/node_files.json");
+const NODES: &str = include_str!("../../../../vectors/node_files.json");
+const INTRODUCERS: &str = include_str!("../../../../vectors/introducer_files.json");
 
 fn lines(text: &str, dir: &Path) -> Vec<String> {
     let base = dir.to_str().unwrap();
@@ -69,8 +70,17 @@ fn expected_files(case: &Value) -> BTreeMap<String, Value> {
 
 #[test]
 fn nodes_are_made_as_tahoe_makes_them() {
-    let cases: Vec<Value> = serde_json::from_str(VECTORS).unwrap();
-    assert!(cases.len() > 20);
+    check_all(NODES);
+}
+
+#[test]
+fn introducers_are_made_as_tahoe_makes_them() {
+    check_all(INTRODUCERS);
+}
+
+fn check_all(cases: &str) {
+    let cases: Vec<Value> = serde_json::from_str(cases).unwrap();
+    assert!(cases.len() > 10);
     for case in cases {
         let (_guard, dir) = scratch();
         for path in case["make"].as_array().unwrap() {
@@ -132,7 +142,7 @@ fn what_could_not_be_run_is_not_made() {
         (&["create-client", "--hide-ip", "n"], "no IP-hiding listener is installed"),
         (&["create-client", "--join=1-a-b", "n"], "--join comes with a later version"),
         (&["create-node", "--listen=tor", "n"], "listening on Tor and I2P comes with a later"),
-        (&["create-introducer", "--hostname=h", "n"], "introducers come with a later version"),
+        (&["create-introducer", "--hostname=h", "--hide-ip", "n"], "no IP-hiding listener is"),
     ];
     for (args, expected) in cases {
         let done = tallac(&dir, args);

@@ -63,7 +63,7 @@ pub(in crate::cli) struct NodeArgs {
     helper: bool,
 }
 
-/// Make an introducer (not in this version)
+/// Make an introducer, where the nodes of a grid find each other
 #[derive(Debug, Args)]
 pub(in crate::cli) struct IntroducerArgs {
     /// Directory to make the introducer in
@@ -130,10 +130,7 @@ impl ClientArgs {
     pub(super) fn into_settings(self) -> Result<Settings, UsageError> {
         let shares = self.shares()?;
         if self.hide_ip {
-            return Err(UsageError::new(
-                "--hide-ip was specified but no IP-hiding listener is installed: Tor and I2P \
-                 come with a later version",
-            ));
+            return Err(hide_ip_needs_listener());
         }
         if self.join.is_some() {
             return Err(UsageError::new("--join comes with a later version: invitations need it"));
@@ -190,6 +187,29 @@ impl NodeArgs {
             helper: self.helper,
             ..settings
         })
+    }
+}
+
+impl IntroducerArgs {
+    /// Where to make the introducer.
+    pub(super) fn directory(&self, globals: &Globals) -> Result<PathBuf, UsageError> {
+        let all = [&self.node, &self.basedir, &globals.node_directory];
+        if all.iter().all(|path| path.is_none()) {
+            return Err(UsageError::new(
+                "No default basedir available, you must provide one with --node-directory, \
+                 --basedir, or a basedir argument",
+            ));
+        }
+        one_directory(self.node.as_ref(), self.basedir.as_ref(), globals)
+    }
+
+    /// Where it is to listen, and where others reach it.
+    pub(super) fn into_tub(self) -> anyhow::Result<(String, String)> {
+        if self.hide_ip {
+            return Err(hide_ip_needs_listener().into());
+        }
+        self.reach.check()?;
+        self.reach.tub()
     }
 }
 
@@ -254,6 +274,13 @@ impl ReachArgs {
         let hostname = one_line("hostname", self.hostname.unwrap_or_default())?;
         Ok((format!("tcp:{port}"), format!("tcp:{hostname}:{port}")))
     }
+}
+
+fn hide_ip_needs_listener() -> UsageError {
+    UsageError::new(
+        "--hide-ip was specified but no IP-hiding listener is installed: Tor and I2P come with a \
+         later version",
+    )
 }
 
 /// A port that nothing listens on now.

@@ -27,14 +27,18 @@ pub(crate) struct Shares {
     pub(crate) total: u16,
 }
 
-/// The text of `tahoe.cfg`.
-pub(crate) fn tahoe_cfg(settings: &Settings) -> String {
+/// What nodes of every kind are told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NodeSettings<'a> {
+    pub(crate) nickname: &'a str,
+    pub(crate) web_port: &'a str,
+    pub(crate) tub_port: &'a str,
+    pub(crate) tub_location: &'a str,
+}
+
+/// The text of the `tahoe.cfg` of an introducer, and the beginning of that of other nodes.
+pub(crate) fn node_cfg(settings: NodeSettings<'_>) -> String {
     let value = |text: &str| Ini::escape(text);
-    let Shares { needed, happy, total } = settings.shares;
-    let storage_dir = match &settings.storage_dir {
-        Some(dir) => format!("storage_dir = {}", value(dir)),
-        None => "#storage_dir =".to_owned(),
-    };
     format!(
         "\
 # -*- mode: conf; coding: utf-8 -*-
@@ -57,7 +61,25 @@ tub.location = {tub_location}
 #ssh.port = 8022
 #ssh.authorized_keys_file = ~/.ssh/authorized_keys
 
-[client]
+",
+        nickname = value(settings.nickname),
+        web_port = value(settings.web_port),
+        tub_port = value(settings.tub_port),
+        tub_location = value(settings.tub_location),
+    )
+}
+
+/// The text of `tahoe.cfg`.
+pub(crate) fn tahoe_cfg(settings: &Settings) -> String {
+    let value = |text: &str| Ini::escape(text);
+    let Shares { needed, happy, total } = settings.shares;
+    let storage_dir = match &settings.storage_dir {
+        Some(dir) => format!("storage_dir = {}", value(dir)),
+        None => "#storage_dir =".to_owned(),
+    };
+    format!(
+        "\
+{node}[client]
 helper.furl =
 
 # How new files are spread: any `needed` of `total` shares make up the file, and an upload fails
@@ -80,10 +102,12 @@ reserved_space = {reserved_space}
 enabled = {helper}
 
 ",
-        nickname = value(&settings.nickname),
-        web_port = value(&settings.web_port),
-        tub_port = value(&settings.tub_port),
-        tub_location = value(&settings.tub_location),
+        node = node_cfg(NodeSettings {
+            nickname: &settings.nickname,
+            web_port: &settings.web_port,
+            tub_port: &settings.tub_port,
+            tub_location: &settings.tub_location,
+        }),
         storage = settings.storage,
         reserved_space = settings.reserved_space,
         helper = settings.helper,
