@@ -10,4 +10,4 @@ pub mod fuzzing;
 pub mod gbs;
 pub mod identity;
 pub mod introducer;
-mod transport;
+pub mod transport;

@@ -1,4 +1,4 @@
-//! TLS on a TCP connection.
+//! TLS on a connection.
 
 use std::io;
 use std::sync::Arc;
@@ -9,8 +9,10 @@ use tokio::io::BufReader;
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
+use super::BoxStream;
+
 /// A TLS connection, whichever side we are.
-pub(crate) type TlsStream = tokio_rustls::TlsStream<BufReader<TcpStream>>;
+pub(crate) type TlsStream<S> = tokio_rustls::TlsStream<BufReader<S>>;
 
 /// Bytes read from a socket at once. The TLS library alone would read 4 KiB at a time.
 const READ_LEN: usize = 128 * 1024;
@@ -19,17 +21,22 @@ const READ_LEN: usize = 128 * 1024;
 const SERVER_NAME: &str = "storage.invalid";
 
 /// Does the server's side of a handshake.
-pub(crate) async fn accept(config: Arc<ServerConfig>, tcp: TcpStream) -> io::Result<TlsStream> {
+pub(crate) async fn accept(
+    config: Arc<ServerConfig>,
+    tcp: TcpStream,
+) -> io::Result<TlsStream<TcpStream>> {
     tcp.set_nodelay(true)?;
     Ok(TlsAcceptor::from(config).accept(BufReader::with_capacity(READ_LEN, tcp)).await?.into())
 }
 
 /// Does the client's side of a handshake.
-pub(crate) async fn connect(config: Arc<ClientConfig>, tcp: TcpStream) -> io::Result<TlsStream> {
-    tcp.set_nodelay(true)?;
+pub(crate) async fn connect(
+    config: Arc<ClientConfig>,
+    stream: BoxStream,
+) -> io::Result<TlsStream<BoxStream>> {
     let name = ServerName::try_from(SERVER_NAME).expect("it is a valid name");
     Ok(TlsConnector::from(config)
-        .connect(name, BufReader::with_capacity(READ_LEN, tcp))
+        .connect(name, BufReader::with_capacity(READ_LEN, stream))
         .await?
         .into())
 }

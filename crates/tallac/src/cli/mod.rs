@@ -17,6 +17,8 @@ mod get;
 mod globals;
 mod grid;
 mod grid_manager;
+mod invitation;
+mod invite;
 mod list_aliases;
 mod local_file;
 mod location;
@@ -69,6 +71,7 @@ enum Command {
     CreateNode(create_node::NodeArgs),
     CreateClient(create_node::ClientArgs),
     CreateIntroducer(create_node::IntroducerArgs),
+    Invite(invite::InviteArgs),
     Run(run::RunArgs),
     CreateAlias(create_alias::CreateAliasArgs),
     AddAlias(add_alias::AddAliasArgs),
@@ -100,9 +103,10 @@ enum Command {
 
 async fn dispatch(command: Command, globals: &Globals) -> anyhow::Result<ExitCode> {
     match command {
-        Command::CreateNode(args) => create_node::node(args, globals),
-        Command::CreateClient(args) => create_node::client(args, globals),
+        Command::CreateNode(args) => interruptible(create_node::node(args, globals)).await,
+        Command::CreateClient(args) => interruptible(create_node::client(args, globals)).await,
         Command::CreateIntroducer(args) => create_node::introducer(args, globals),
+        Command::Invite(args) => interruptible(invite::run(args, globals)).await,
         Command::Run(args) => run::run(args, globals).await,
         Command::CreateAlias(args) => create_alias::run(args, globals).await,
         Command::AddAlias(args) => add_alias::run(&args, globals),

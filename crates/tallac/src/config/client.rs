@@ -84,7 +84,7 @@ pub(super) fn read(reader: &Reader<'_>) -> Result<ClientConfig, ConfigError> {
     })
 }
 
-fn shares(reader: &Reader<'_>) -> Result<(u16, u16, u16), ConfigError> {
+pub(super) fn shares(reader: &Reader<'_>) -> Result<(u16, u16, u16), ConfigError> {
     let number = |place: Place, default: u16| -> Result<u16, ConfigError> {
         let Some(number) = reader.parse(place, values::whole)? else { return Ok(default) };
         let fits = u16::try_from(number).ok().filter(|number| (1..=256).contains(number));
@@ -120,7 +120,7 @@ fn segment_size_max(reader: &Reader<'_>) -> Result<u64, ConfigError> {
 /// The petname of the introducer that `introducer.furl` names.
 const DEFAULT_PETNAME: &str = "default";
 
-fn introducers(reader: &Reader<'_>) -> Result<BTreeMap<String, String>, ConfigError> {
+pub(super) fn introducers(reader: &Reader<'_>) -> Result<BTreeMap<String, String>, ConfigError> {
     let mut introducers = introducers_yaml(&reader.directory.private("introducers.yaml"))?;
     match reader.filled(INTRODUCER)? {
         Some(furl) if furl == "None" => {

@@ -28,45 +28,18 @@ pub(super) fn check(
     storage: Option<&StorageConfig>,
 ) -> Result<Vec<ConfigWarning>, ConfigError> {
     refuse_services(reader)?;
-    refuse_networks(reader)?;
     refuse_plugins(reader)?;
     refuse_foolscap(reader, client, storage)?;
     warnings(reader, client, storage)
 }
 
 fn refuse_services(reader: &Reader<'_>) -> Result<(), ConfigError> {
-    let services: [(Place, &str); 4] = [
+    let services: [(Place, &str); 2] = [
         (("helper", "enabled"), "helpers come with a later version: set it to false"),
         (("sftpd", "enabled"), "SFTP comes with a later version: set it to false"),
-        (("tor", "launch"), "launching Tor comes with a later version: set it to false"),
-        (("i2p", "launch"), "launching I2P comes with a later version: set it to false"),
     ];
     for (place, reason) in services {
         if reader.boolean(place, false)? {
-            return Err(reader.unsupported(place, reason));
-        }
-    }
-    Ok(())
-}
-
-/// A node that must hide where it is may not go on without what hides it.
-fn refuse_networks(reader: &Reader<'_>) -> Result<(), ConfigError> {
-    let tcp: Place = ("connections", "tcp");
-    match reader.text(tcp)?.map(|handler| handler.to_lowercase()).as_deref() {
-        None | Some("tcp" | "disabled") => {}
-        Some("tor" | "i2p") => {
-            let reason = "connections over Tor and I2P come with a later version: set it to tcp \
-                          (which reveals this machine's address), or to disabled";
-            return Err(reader.unsupported(tcp, reason));
-        }
-        Some(_) => {
-            let problem = "uses unknown handler type: write tcp, tor or disabled";
-            return Err(reader.wrong(tcp, problem.to_owned()));
-        }
-    }
-    for place in [("tor", "onion"), ("i2p", "dest")] {
-        if reader.boolean(place, false)? {
-            let reason = "listening on Tor and I2P comes with a later version: set it to false";
             return Err(reader.unsupported(place, reason));
         }
     }

@@ -4,6 +4,7 @@
 
 mod admin;
 mod config;
+mod connections;
 mod create_node;
 mod debug;
 mod file_commands;
