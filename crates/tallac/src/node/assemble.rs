@@ -1,21 +1,24 @@
 //! A node, put together from its configuration: read from top to bottom, this is what a node is.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use tallac_core::announcement::StorageAnnouncement;
+use tallac_core::grid_manager::GridManagers;
 use tallac_core::storage::StorageServer;
 use tallac_gateway::wapi::{WebApi, WebConfig};
 use tallac_grid::grid::{Grid, GridConfig};
 use tallac_grid::servers::{GridServer, ServerInfo, ServerList};
 use tallac_net::gbs::{GbsClient, GbsServer};
 use tallac_net::identity::{Nurl, node_id};
+use tallac_net::transport::Ways;
 use tallac_storage::{Config as DiskConfig, DiskServer};
 
 use super::listen::{self, Listener};
 use super::service::{OnFailure, Service, Tree};
-use crate::config::{ListenAt, NodeConfig, StorageConfig, Tub, servers_yaml};
+use super::ways;
+use crate::config::{ListenAt, NodeConfig, StorageConfig, Tub, TubPort, servers_yaml};
 use crate::node_files::{ApiAuthToken, NodeIdentity, NodeSecrets, PermutationSeed, storage_furl};
 
 /// How often a storage server looks for uploads that nobody goes on with.
@@ -47,10 +50,11 @@ pub(super) async fn assemble(config: NodeConfig) -> Result<Parts> {
     })
     .await??;
     let mut tree = Tree::new();
+    let ways = ways::start(&mut tree, &config.directory, &config.connections)?;
     if let Some(storage) = &config.storage {
         start_storage(&mut tree, &config, storage, &identity).await?;
     }
-    let grid = start_grid(&mut tree, &config, &secrets)?;
+    let grid = start_grid(&mut tree, &config, &ways, &secrets)?;
     let web_url = match &config.web_port {
         Some(at) => Some(start_web(&mut tree, &config, at, &grid)?),
         None => None,
@@ -70,7 +74,7 @@ async fn start_storage(
     disk.readonly = storage.readonly;
     disk.node = node_id(identity.certificate.tub_id());
     let server = tokio::task::spawn_blocking(move || DiskServer::open(disk)).await??;
-    let listeners = tub_listeners(config)?;
+    let listeners = tub_listeners(tree, config)?;
     PermutationSeed::load_or_create(&config.directory, identity, &storage.dir)?;
     let hints = tub_hints(config, &listeners)?;
     let furl = storage_furl(&config.directory, &identity.certificate, &hints)?;
@@ -107,17 +111,31 @@ async fn start_storage(
 }
 
 /// The sockets of `tub.port`. A port that was left open is chosen once, and kept in `client.port`.
-fn tub_listeners(config: &NodeConfig) -> Result<Vec<Listener>> {
+fn tub_listeners(tree: &mut Tree, config: &NodeConfig) -> Result<Vec<Listener>> {
     let Tub::Listening { ports, .. } = &config.tub else {
         bail!("storage is enabled, but tub is not listening");
     };
     if !ports.is_empty() {
-        return ports.iter().map(|at| Listener::bind(at, "[node] tub.port")).collect();
+        return ports.iter().map(|port| tub_listener(tree, config, port)).collect();
     }
     let at = ListenAt { host: "0.0.0.0".to_owned(), port: 0 };
     let listener = Listener::bind(&at, "[node] tub.port")?;
     config.directory.save_client_port(listener.port()?)?;
     Ok(vec![listener])
+}
+
+/// The socket of one port; that of the I2P destination is one which the router connects to.
+fn tub_listener(tree: &mut Tree, config: &NodeConfig, port: &TubPort) -> Result<Listener> {
+    const SETTING: &str = "[node] tub.port";
+    match port {
+        TubPort::Socket(at) => Listener::bind(at, SETTING),
+        TubPort::I2p => {
+            let at = ListenAt { host: "127.0.0.1".to_owned(), port: 0 };
+            let listener = Listener::bind(&at, SETTING)?;
+            ways::start_destination(tree, &config.connections.i2p, listener.port()?)?;
+            Ok(listener)
+        }
+    }
 }
 
 /// What others are told of where the sockets are.
@@ -128,8 +146,13 @@ fn tub_hints(config: &NodeConfig, listeners: &[Listener]) -> Result<Vec<String>>
 }
 
 /// The client of the grid's servers.
-fn start_grid(tree: &mut Tree, config: &NodeConfig, secrets: &NodeSecrets) -> Result<Grid> {
-    let servers = static_servers(config)?;
+fn start_grid(
+    tree: &mut Tree,
+    config: &NodeConfig,
+    ways: &Ways,
+    secrets: &NodeSecrets,
+) -> Result<Grid> {
+    let servers = static_servers(config, ways)?;
     let mut grid_config = GridConfig::new(secrets.lease.clone(), secrets.convergence.clone())?;
     grid_config.encoding = config.client.encoding();
     grid_config.happy = config.client.happy.into();
@@ -149,14 +172,12 @@ fn start_grid(tree: &mut Tree, config: &NodeConfig, secrets: &NodeSecrets) -> Re
 }
 
 /// The servers of `private/servers.yaml`.
-fn static_servers(config: &NodeConfig) -> Result<Vec<Arc<GridServer>>> {
+fn static_servers(config: &NodeConfig, ways: &Ways) -> Result<Vec<Arc<GridServer>>> {
     let mut servers = Vec::new();
-    for announcement in servers_yaml::read(&config.directory)? {
-        ensure!(
-            config.connects_over_tcp,
-            "servers.yaml names servers, but [connections] tcp forbids to connect to them openly; \
-             this version knows no other way"
-        );
+    let managers = &config.client.grid_managers;
+    for server in servers_yaml::read(&config.directory)? {
+        let ways = ways::ways_to(&server, ways, config)?;
+        let announcement = server.announcement;
         if announcement.nurls().is_empty() {
             tracing::warn!(
                 server = %announcement.server_id(),
@@ -164,24 +185,31 @@ fn static_servers(config: &NodeConfig) -> Result<Vec<Arc<GridServer>>> {
             );
             continue;
         }
-        servers.push(Arc::new(grid_server(&announcement)?));
+        servers.push(Arc::new(grid_server(&announcement, &ways, managers)?));
     }
     Ok(servers)
 }
 
 /// A server of the grid, spoken to over HTTPS.
-fn grid_server(announcement: &StorageAnnouncement) -> Result<GridServer> {
+fn grid_server(
+    announcement: &StorageAnnouncement,
+    ways: &Ways,
+    managers: &GridManagers,
+) -> Result<GridServer> {
     let name = announcement.server_id();
     let nurls: Result<Vec<Nurl>, _> = announcement.nurls().iter().map(|n| n.parse()).collect();
     let nurls = nurls.with_context(|| format!("servers.yaml: a NURL of {name} is wrong"))?;
-    let client = GbsClient::new(&nurls).with_context(|| format!("servers.yaml: server {name}"))?;
+    let client =
+        GbsClient::new(&nurls, ways).with_context(|| format!("servers.yaml: server {name}"))?;
     let info = ServerInfo {
         id: name.clone(),
         nickname: announcement.nickname().to_owned(),
         tub_id: *announcement.tub_id(),
         permutation_seed: announcement.permutation_seed().to_vec(),
     };
-    Ok(GridServer::new(info, Arc::new(client)))
+    let permit = managers.permit(name, announcement.certificates());
+    let server = GridServer::new(info, Arc::new(client));
+    Ok(server.given_shares_while(move || permit.holds(SystemTime::now())))
 }
 
 /// The web API; gives its URL, which is left in `node.url`.

@@ -4,6 +4,7 @@ mod assemble;
 pub(crate) mod listen;
 mod pidfile;
 mod service;
+mod ways;
 
 use anyhow::Result;
 use tallac_grid::grid::Grid;
