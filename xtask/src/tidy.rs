@@ -22,6 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "tallac",
         &[
+            "foolscap",
             "wormhole",
             "tallac-core",
             "tallac-storage",
