@@ -23,7 +23,8 @@ const INLINE_MAX: usize = 16 << 10;
 
 /// How often a change is tried again that met another writer's.
 const ATTEMPTS_MAX: u32 = 24;
-/// For how many attempts a writer keeps to servers of the vanguard that fail.
+/// How often a writer tries again to reach servers of the vanguard that fail, before it goes
+/// around them.
 const INSISTS_MAX: u32 = 4;
 /// How long to wait before that: at first, and at most. Both are spread by a half.
 const BACK_OFF_MIN: Duration = Duration::from_millis(60);
@@ -40,6 +41,8 @@ enum Attempt {
     Done(Version),
     /// Another writer was there.
     Met,
+    /// Another writer might have been there: too few servers were reached to tell.
+    Unreached,
     /// Not all shares are there that the change was made for.
     Unfit,
 }
@@ -52,6 +55,8 @@ struct Course {
     begun: Vec<Bytes>,
     /// Whether one of them has been whole in the vanguard, where others may have read it.
     was_readable: bool,
+    /// How often too few servers of the vanguard were reached.
+    unreached: u32,
     /// How often what a change is based on could not be read, as others had replaced it.
     rereads: u32,
 }
@@ -61,6 +66,11 @@ impl Course {
     const fn looks_again(&mut self, error: &MutableError) -> bool {
         self.rereads += 1;
         matches!(error, MutableError::NotEnoughShares { .. }) && self.rereads < TRIES_MAX
+    }
+
+    const fn note_unreached(&mut self) -> Attempt {
+        self.unreached += 1;
+        Attempt::Unreached
     }
 }
 
@@ -98,7 +108,9 @@ impl MutableFile {
                 self.remember(snapshot);
                 Ok(Version::of(&publish.header))
             }
-            Outcome::Conflict { .. } | Outcome::Unfit => Err(MutableError::Conflict),
+            Outcome::Conflict { .. } | Outcome::Unreached | Outcome::Unfit => {
+                Err(MutableError::Conflict)
+            }
             Outcome::Failed(error) => Err(error),
         }
     }
@@ -162,7 +174,7 @@ impl MutableFile {
                 f(&version, &content, course.was_readable).map_err(ModifyError::Refused)?;
             let Some(new) = new else { return Ok((version, result)) };
             let keys = self.keys(&base).await?;
-            let insists = course.attempt < INSISTS_MAX;
+            let insists = course.unreached < INSISTS_MAX;
             let write = Write { file: self, cap: cap.clone(), keys, insists };
             if let Some(base) = write.settle(base).await? {
                 let geometry = self.geometry(new.len() as u64, Some(&base.header))?;
@@ -204,14 +216,14 @@ impl MutableFile {
                 boundary => boundary?,
             };
             let keys = self.keys(&base).await?;
-            let insists = course.attempt < INSISTS_MAX;
+            let insists = course.unreached < INSISTS_MAX;
             let write = Write { file: self, cap: cap.clone(), keys, insists };
             if let Some(base) = write.settle(base).await? {
                 let plaintext = patch.splice(&data, &boundary);
                 let done = write.patch((patch, plaintext), &leaves, &base, &mut course).await;
                 match self.forget_on_error(done) {
                     Ok(Attempt::Done(version)) => return Ok(version),
-                    Ok(Attempt::Met) => {}
+                    Ok(Attempt::Met | Attempt::Unreached) => {}
                     // A share is gone, or its server: the whole file goes out anew.
                     Ok(Attempt::Unfit) | Err(MutableError::NotPlaced { .. }) => break,
                     Err(error) => return Err(error),
@@ -426,6 +438,7 @@ impl Write<'_> {
         if course.attempt > 0 || !is_clean {
             match publish.take_lead(&map).await {
                 Outcome::Conflict { .. } => return Ok(Attempt::Met),
+                Outcome::Unreached => return Ok(course.note_unreached()),
                 Outcome::Unfit => return Ok(Attempt::Unfit),
                 Outcome::Failed(error) => return Err(error),
                 Outcome::Published(_) => {}
@@ -442,12 +455,16 @@ impl Write<'_> {
                 course.was_readable |= has_vanguard;
                 Ok(Attempt::Met)
             }
+            Outcome::Unreached => Ok(course.note_unreached()),
             Outcome::Unfit => Ok(Attempt::Unfit),
             Outcome::Failed(error) => Err(error),
             Outcome::Published(map) => {
                 if started.elapsed() > QUICK {
                     // Another writer may have taken us for dead.
-                    let seen = self.file.look(Mode::Write).await?;
+                    let mut seen = self.file.look(Mode::Write).await?;
+                    if !seen.map.failed.is_empty() {
+                        seen = self.file.look(Mode::Write).await?;
+                    }
                     if !seen.map.has_only(&publish.header, first) {
                         course.was_readable = true;
                         return Ok(Attempt::Met);

@@ -358,3 +358,27 @@ async fn servers_that_fail_for_a_moment_are_not_gone_around() {
         assert_eq!(shares, 10, "with {failing} failing: no share has a second place");
     }
 }
+
+/// A writer that looks does not hear from the servers of the vanguard, for a moment: it does not
+/// take what it cannot see for missing.
+#[tokio::test(start_paused = true)]
+async fn shares_that_are_unseen_for_a_moment_are_not_put_elsewhere() {
+    for unseen in [2, 3] {
+        let grid = TestGrid::new(10, (3, 1, 10)).await;
+        let cap = create(&grid, MutableFormat::Sdmf, Bytes::new()).await;
+        for number in 0..unseen {
+            let mut reads = 0;
+            grid.sims[find(&grid, &cap, number).0].set_fate(move |call: &Call| {
+                reads += u32::from(call.operation == Operation::ReadSlot);
+                let gone = StorageError::Unreachable("the connection broke".into());
+                (call.operation == Operation::ReadSlot && reads <= 2).then_some(Fault::Fail(gone))
+            });
+        }
+        let add = |_: &_, old: &Bytes| Ok::<_, MutableError>((Some(add_line(old, "name")), ()));
+        open(&client(&grid).await, &cap).modify(add).await.unwrap();
+        calm(&grid);
+        assert!(names(&client(&grid).await, &cap).await.contains("name"));
+        let shares: usize = grid.sims.iter().map(|sim| sim.slot_shares().len()).sum();
+        assert_eq!(shares, 10, "with {unseen} unseen: no share has a second place");
+    }
+}
