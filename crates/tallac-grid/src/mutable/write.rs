@@ -14,9 +14,10 @@ use tokio::time::Instant;
 
 use super::file::{CACHED_MAX, MutableFile, Snapshot, TRIES_MAX, Version, fresh_salts};
 use super::publish::{NewShares, Outcome, Publish, vanguard};
-use super::retrieve::{self, blocking};
+use super::retrieve;
 use super::servermap::{Mode, ServerMap};
 use super::{MUTABLE_SIZE_MAX, ModifyError, MutableError, query};
+use crate::blocking::blocking_if;
 
 /// Contents with more bytes than this are coded by a thread that may block.
 const INLINE_MAX: usize = 16 << 10;
@@ -411,11 +412,11 @@ impl Write<'_> {
         let salts = fresh_salts(patch.segments().end - patch.segments().start)?;
         let (keys, leaves) = (Arc::clone(&self.keys), Arc::clone(leaves));
         let is_long = plaintext.len() > INLINE_MAX;
-        let patched = blocking(is_long, move || {
+        let patched = blocking_if(is_long, move || {
             let publication = Publication { keys: &keys, sequence_number, salts: &salts };
             patch.apply(&plaintext, &leaves, &publication)
         })
-        .await?;
+        .await;
         let leaves = Some(Arc::new(patched.leaves));
         let shares = NewShares::Patches(Arc::clone(&base.header), patched.shares);
         let publish = self.publish(Arc::new(patched.header), shares);
@@ -486,11 +487,11 @@ impl Write<'_> {
         salts: Vec<Salt>,
     ) -> Result<(Arc<Header>, Vec<Bytes>), MutableError> {
         let keys = Arc::clone(&self.keys);
-        let version = blocking(content.len() > INLINE_MAX, move || {
+        let version = blocking_if(content.len() > INLINE_MAX, move || {
             let publication = Publication { keys: &keys, sequence_number, salts: &salts };
             encode(geometry, &content, &publication)
         })
-        .await?;
+        .await;
         Ok((Arc::new(version.header), version.shares))
     }
 

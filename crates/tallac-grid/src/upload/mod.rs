@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tallac_core::cap::{ChkReadCap, ChkShape, EncryptionKey, LitCap, UebHash};
 use tallac_core::immutable::{Encoder, Geometry};
 
+use crate::blocking::blocking;
 use crate::grid::Grid;
 use crate::source::UploadSource;
 
@@ -78,7 +79,7 @@ impl Uploader {
     ) -> Result<UploadResults, UploadError> {
         let size = source.size();
         if size <= LIT_SIZE_MAX {
-            let data = encode::blocking(move || encode::read(&mut source, 0, size)).await?;
+            let data = blocking(move || encode::read(&mut source, 0, size)).await?;
             return Ok(UploadResults::literal(LitCap::new(data)));
         }
         let config = self.grid.config();
