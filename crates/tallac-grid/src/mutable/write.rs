@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::file::{CACHED_MAX, MutableFile, Snapshot, TRIES_MAX, Version, fresh_salts};
 use super::publish::{NewShares, Outcome, Publish, vanguard};
 use super::retrieve;
-use super::servermap::{Mode, ServerMap};
+use super::servermap::{Begun, Mode, ServerMap};
 use super::{MUTABLE_SIZE_MAX, ModifyError, MutableError, query};
 use crate::blocking::blocking_if;
 
@@ -52,8 +52,7 @@ enum Attempt {
 #[derive(Default)]
 struct Course {
     attempt: u32,
-    /// Versions that were begun and not finished, by what is signed.
-    begun: Vec<Bytes>,
+    begun: Begun,
     /// Whether one of them has been whole in the vanguard, where others may have read it.
     was_readable: bool,
     /// How often too few servers of the vanguard were reached.
@@ -287,10 +286,10 @@ impl MutableFile {
 
     /// Looks at all servers until no other writer is at work: there are no shares later than the
     /// best version, or they have not changed for a while.
-    async fn look_until_still(&self, begun: &[Bytes]) -> Result<Arc<Snapshot>, MutableError> {
+    async fn look_until_still(&self, begun: &Begun) -> Result<Arc<Snapshot>, MutableError> {
         let mut before = None;
         for _ in 0..LOOKS_MAX {
-            let seen = self.look_but(Mode::Write, begun).await?;
+            let seen = self.look_for(Mode::Write, begun).await?;
             let state = seen.map.state();
             if !seen.map.has_later_than(&seen.header, begun) || before == Some(state.clone()) {
                 return Ok(seen);
@@ -298,7 +297,7 @@ impl MutableFile {
             before = Some(state);
             tokio::time::sleep(WRITER_SILENCE).await;
         }
-        self.look_but(Mode::Write, begun).await
+        self.look_for(Mode::Write, begun).await
     }
 
     /// The proven block hashes of all shares, if the version can be changed in place: all of its
@@ -432,9 +431,9 @@ impl Write<'_> {
         know: impl FnOnce(&mut Snapshot),
     ) -> Result<Attempt, MutableError> {
         let first = vanguard(base.header.geometry.encoding());
-        course.begun.push(publish.header.signed().clone());
-        let is_clean =
-            base.map.has_only(&base.header, first) && !base.map.has_later_than(&base.header, &[]);
+        course.begun.note(&publish.header, &base.header);
+        let is_clean = base.map.has_only(&base.header, first)
+            && !base.map.has_later_than(&base.header, &Begun::default());
         let mut map = base.map.clone();
         if course.attempt > 0 || !is_clean {
             match publish.take_lead(&map).await {

@@ -382,3 +382,29 @@ async fn shares_that_are_unseen_for_a_moment_are_not_put_elsewhere() {
         assert_eq!(shares, 10, "with {unseen} unseen: no share has a second place");
     }
 }
+
+/// A writer's version is half written, over all shares but one of the version that it replaces,
+/// while there are enough shares of a still older one on servers that were not reached before: it
+/// does not go back to that.
+#[tokio::test(start_paused = true)]
+async fn nobody_goes_back_behind_what_was_acknowledged() {
+    let grid = TestGrid::new(10, (3, 1, 10)).await;
+    let cap = create(&grid, MutableFormat::Sdmf, "one".into()).await;
+    let gone = || StorageError::Unreachable("the connection broke".into());
+    for number in 3..6 {
+        grid.sims[find(&grid, &cap, number).0].set_fate(move |_: &Call| Some(Fault::Fail(gone())));
+    }
+    grid.sims[find(&grid, &cap, 6).0].set_fate(move |call: &Call| {
+        (call.operation == Operation::WriteSlot).then(|| Fault::LoseReply(gone()))
+    });
+    let client = client(&grid).await;
+    let add = async |name: &str| {
+        let add = |_: &_, old: &Bytes| Ok::<_, MutableError>((Some(add_line(old, name)), ()));
+        open(&client, &cap).modify(add).await.unwrap();
+    };
+    add("two").await;
+    calm(&grid);
+    add("three").await;
+    let there = names(&client, &cap).await;
+    assert_eq!(there.into_iter().collect::<Vec<_>>(), ["one", "three", "two"]);
+}
