@@ -52,9 +52,8 @@ fn warn_of_log_gatherer(
 }
 
 fn refuse_services(reader: &Reader<'_>) -> Result<(), ConfigError> {
-    let services: [(Place, &str); 1] = [
-        (("sftpd", "enabled"), "SFTP comes with a later version: set it to false"),
-    ];
+    let services: [(Place, &str); 1] =
+        [(("sftpd", "enabled"), "SFTP comes with a later version: set it to false")];
     for (place, reason) in services {
         if reader.boolean(place, false)? {
             return Err(reader.unsupported(place, reason));
