@@ -4,6 +4,7 @@
 
 mod conformance;
 mod faults;
+mod foolscap;
 mod identity;
 mod liars;
 mod slots;
