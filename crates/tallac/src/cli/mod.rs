@@ -98,9 +98,9 @@ enum Command {
 
 async fn dispatch(command: Command, globals: &Globals) -> anyhow::Result<ExitCode> {
     match command {
-        Command::CreateNode(args) => create_node::node(args, globals),
-        Command::CreateClient(args) => create_node::client(args, globals),
-        Command::CreateIntroducer(args) => create_node::introducer(args, globals),
+        Command::CreateNode(args) => create_node::node(args, globals).await,
+        Command::CreateClient(args) => create_node::client(args, globals).await,
+        Command::CreateIntroducer(args) => create_node::introducer(args, globals).await,
         Command::Run(args) => run::run(args, globals).await,
         Command::CreateAlias(args) => create_alias::run(args, globals).await,
         Command::AddAlias(args) => add_alias::run(&args, globals),

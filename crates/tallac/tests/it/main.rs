@@ -8,6 +8,7 @@ mod connections;
 mod create_node;
 mod debug;
 mod file_commands;
+mod hidden_nodes;
 mod node_files;
 mod nodes;
 mod odd_input;
