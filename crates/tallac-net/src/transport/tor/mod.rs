@@ -101,3 +101,18 @@ impl From<TorError> for io::Error {
         }
     }
 }
+
+/// For fuzzing: reads a text as answers of Tor, and as pairs, which a router of I2P says too.
+pub(crate) fn parse_as_every_answer(text: &str) {
+    let mut partial = reply::Partial::default();
+    for line in text.lines() {
+        let Ok(reply) = partial.push(line) else { break };
+        if let Some(line) = reply.as_ref().and_then(|reply| reply.after("AUTH ")) {
+            let _ = (value_of(line, "METHODS"), reply::values(line));
+        }
+    }
+    for keyword in ["RESULT", "COOKIEFILE"] {
+        let _ = value_of(text, keyword);
+    }
+    let _ = reply::values(text);
+}
