@@ -26,16 +26,16 @@ use reply::NotControl;
 #[derive(Debug, thiserror::Error)]
 pub enum TorError {
     /// Nothing listens where Tor should.
-    #[error("cannot reach Tor at {endpoint}: {source}. Is it running?")]
+    #[error("cannot reach Tor at {endpoint}: {error}. Is it running?")]
     Unreachable {
         /// Where it should be.
         endpoint: Endpoint,
         /// What happened.
-        source: io::Error,
+        error: io::Error,
     },
     /// The connection to it failed.
     #[error("the connection to Tor failed: {0}")]
-    Io(#[from] io::Error),
+    Io(io::Error),
     /// Something else listens there.
     #[error("{}: check control.port", NotControl)]
     NotControl,
@@ -90,6 +90,13 @@ pub enum TorError {
 impl From<NotControl> for TorError {
     fn from(_: NotControl) -> Self {
         Self::NotControl
+    }
+}
+
+// Not `#[from]`: the error's own text has that of its cause already.
+impl From<io::Error> for TorError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
     }
 }
 

@@ -254,7 +254,7 @@ impl ReachArgs {
                 Ok(control) => return Ok((port.to_owned(), control)),
                 Err(error) => {
                     let reason = match error {
-                        TorError::Unreachable { source, .. } => source.to_string(),
+                        TorError::Unreachable { error, .. } => error.to_string(),
                         error => error.to_string(),
                     };
                     globals.say(format!("Unable to reach Tor at '{port}': {reason}"))?;
