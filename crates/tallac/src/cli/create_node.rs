@@ -1,6 +1,7 @@
 //! `tallac create-node`, `create-client` and `create-introducer`: make a node's directory (sections
 //! 9.2 and 10.3).
 
+mod join;
 mod options;
 mod reach;
 mod template;
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use wormhole::Code;
 
 use super::quote::quoted_path;
 use super::{Globals, UsageError};
@@ -34,14 +36,15 @@ const NOT_EMPTY: u8 = 255;
 
 pub(super) async fn node(args: NodeArgs, globals: &Globals) -> anyhow::Result<ExitCode> {
     let directory = args.client.directory(globals)?;
+    let code = args.client.invite_code()?;
     let (settings, reach) = args.into_settings()?;
-    create(&directory, settings, Some(&reach), globals).await
+    create(&directory, settings, Some(&reach), code, globals).await
 }
 
 pub(super) async fn client(args: ClientArgs, globals: &Globals) -> anyhow::Result<ExitCode> {
     let directory = args.directory(globals)?;
-    let settings = args.into_settings()?;
-    create(&directory, settings, None, globals).await
+    let code = args.invite_code()?;
+    create(&directory, args.into_settings()?, None, code, globals).await
 }
 
 pub(super) async fn introducer(
@@ -60,15 +63,20 @@ pub(super) async fn introducer(
     Ok(ExitCode::SUCCESS)
 }
 
+/// Makes a node as it is told, and as the inviter wants it, if there is an invite code.
 async fn create(
     path: &Path,
     mut settings: Settings,
     reach: Option<&ReachArgs>,
+    code: Option<Code>,
     globals: &Globals,
 ) -> anyhow::Result<ExitCode> {
     let directory = NodeDirectory::new(path)?;
     if refuses_full(&directory)? {
         return Ok(ExitCode::from(NOT_EMPTY));
+    }
+    if let Some(code) = code {
+        settings = join::join(code, settings, globals).await?;
     }
     if let Some(reach) = reach {
         settings.reach = settle(reach, settings.reach.hide_ip, &directory, globals).await?;

@@ -2,7 +2,7 @@
 //! it would break what the setting promises, the node does not start; else it warns.
 
 use super::error::ConfigError;
-use super::keys::{PETNAME_SECTIONS, PLUGIN_SECTIONS};
+use super::keys::PLUGIN_SECTIONS;
 use super::reader::{Place, Reader};
 use super::{ClientConfig, StorageConfig};
 
@@ -29,8 +29,27 @@ pub(super) fn check(
 ) -> Result<Vec<ConfigWarning>, ConfigError> {
     refuse_services(reader)?;
     refuse_plugins(reader)?;
-    refuse_foolscap(reader, client, storage)?;
     warnings(reader, client, storage)
+}
+
+/// The same for an introducer, which has fewer settings.
+pub(super) fn check_introducer(reader: &Reader<'_>) -> Result<Vec<ConfigWarning>, ConfigError> {
+    let mut warnings = Vec::new();
+    warn_of_log_gatherer(reader, &mut warnings)?;
+    Ok(warnings)
+}
+
+fn warn_of_log_gatherer(
+    reader: &Reader<'_>,
+    warnings: &mut Vec<ConfigWarning>,
+) -> Result<(), ConfigError> {
+    if reader.filled(("node", "log_gatherer.furl"))?.is_some() {
+        warnings.push(ConfigWarning {
+            setting: "[node] log_gatherer.furl".to_owned(),
+            meaning: "comes with a later version: logs are not sent to it",
+        });
+    }
+    Ok(())
 }
 
 fn refuse_services(reader: &Reader<'_>) -> Result<(), ConfigError> {
@@ -53,34 +72,6 @@ fn refuse_plugins(reader: &Reader<'_>) -> Result<(), ConfigError> {
             return Err(reader.unsupported(place, reason));
         }
     }
-    let (managers, certificates) = (PETNAME_SECTIONS[0], PETNAME_SECTIONS[1]);
-    if !reader.ini.keys(managers).is_empty() {
-        let reason = "grid managers come with a later version, and without them files might go \
-                      to servers that they do not vouch for: remove the section to store with any";
-        return Err(reader.unsupported(("grid_managers", "*"), reason));
-    }
-    let management: Place = ("storage", "grid_management");
-    if reader.boolean(management, false)? || !reader.ini.keys(certificates).is_empty() {
-        let reason = "certificates of grid managers come with a later version: set it to false, \
-                      and remove [grid_manager_certificates]";
-        return Err(reader.unsupported(management, reason));
-    }
-    Ok(())
-}
-
-fn refuse_foolscap(
-    reader: &Reader<'_>,
-    client: &ClientConfig,
-    storage: Option<&StorageConfig>,
-) -> Result<(), ConfigError> {
-    let reason = "storage over Foolscap comes with a later version, and HTTPS is ruled out here: \
-                  set it to false";
-    if client.force_foolscap {
-        return Err(reader.unsupported(("client", "force_foolscap"), reason));
-    }
-    if storage.is_some_and(|storage| storage.force_foolscap) {
-        return Err(reader.unsupported(("storage", "force_foolscap"), reason));
-    }
     Ok(())
 }
 
@@ -93,13 +84,6 @@ fn warnings(
     let mut warn = |setting: &str, meaning| {
         warnings.push(ConfigWarning { setting: setting.to_owned(), meaning });
     };
-    if !client.introducers.is_empty() {
-        warn(
-            "introducers",
-            "introducers come with a later version: only the servers in private/servers.yaml are \
-             used, and no introducer learns of this node",
-        );
-    }
     if client.helper_furl.is_some() {
         warn(
             "[client] helper.furl",
@@ -112,9 +96,6 @@ fn warnings(
     if reader.filled(("client", "peers.preferred"))?.is_some() {
         warn("[client] peers.preferred", "comes with a later version: all servers are alike");
     }
-    if reader.filled(("node", "log_gatherer.furl"))?.is_some() {
-        warn("[node] log_gatherer.furl", "comes with a later version: logs are not sent to it");
-    }
     if storage.is_some_and(|storage| storage.expiry.is_some()) {
         warn("[storage] expire.enabled", "comes with a later version: no share is deleted");
     }
@@ -126,5 +107,6 @@ fn warnings(
             warn(&format!("[{section}]"), "has no effect: Tallac runs no plugins");
         }
     }
+    warn_of_log_gatherer(reader, &mut warnings)?;
     Ok(warnings)
 }

@@ -1,13 +1,18 @@
 //! What `tahoe.cfg` says, and what it means (specification section 10).
 //!
 //! [`NodeConfig::load`] reads a node directory's settings once, checks all of them, and says what
-//! is wrong in words that help. [`ini`] is the format of the file alone.
+//! is wrong in words that help; [`IntroducerConfig::load`] does so for an introducer. [`ini`] is the
+//! format of the file alone.
 
 mod client;
 mod connections;
 mod directory;
 mod error;
+mod grid_managers;
 pub mod ini;
+mod ini_edit;
+mod introducer;
+mod invitation;
 mod keys;
 mod later;
 mod listen;
@@ -16,7 +21,7 @@ pub mod servers_yaml;
 mod storage;
 mod tub;
 mod values;
-mod yaml;
+pub(crate) mod yaml;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,6 +31,9 @@ pub use connections::{Connections, DestinationConfig, I2pConfig, OnionConfig, To
 pub use directory::{NodeDirectory, NodeKind};
 pub use error::ConfigError;
 pub use ini::Ini;
+pub use ini_edit::{EditError, set_value};
+pub use introducer::IntroducerConfig;
+pub use invitation::{Invitation, InvitationError};
 pub use later::ConfigWarning;
 pub use listen::{ListenAt, ListenError};
 pub use storage::{Expiry, ExpiryMode, StorageConfig};
@@ -98,7 +106,7 @@ impl NodeConfig {
     /// [`ConfigError`], which names the file, the section and the key, and what to do.
     pub fn load(dir: &Path) -> Result<Self, ConfigError> {
         let directory = NodeDirectory::new(dir)?;
-        refuse_old_files(&directory)?;
+        refuse_old_files(&directory, NodeKind::Client)?;
         let file = directory.file(CONFIG_FILE);
         let text = files::read_text(&file)?.unwrap_or_default();
         Self::from_text(&directory, &file, &text)
@@ -107,7 +115,7 @@ impl NodeConfig {
     fn from_text(directory: &NodeDirectory, file: &Path, text: &str) -> Result<Self, ConfigError> {
         let ini =
             Ini::parse(text).map_err(|error| ConfigError::Ini { file: file.to_owned(), error })?;
-        keys::check(file, &ini)?;
+        keys::check(file, &ini, NodeKind::Client)?;
         let reader = Reader { directory, file, ini: &ini };
         let reveal_ip_address = reader.boolean(("node", "reveal-ip-address"), true)?;
         let connections = connections::read(&reader, reveal_ip_address)?;
@@ -117,9 +125,7 @@ impl NodeConfig {
         let warnings = later::check(&reader, &client, storage.as_ref())?;
         Ok(Self {
             directory: directory.clone(),
-            nickname: reader
-                .text(("node", "nickname"))?
-                .unwrap_or_else(|| UNSPECIFIED_NICKNAME.to_owned()),
+            nickname: nickname(&reader)?,
             web_port: web_port(&reader)?,
             web_static: reader.path(("node", "web.static"), "public_html")?,
             tempdir: reader.path(("node", "tempdir"), "tmp")?,
@@ -135,10 +141,16 @@ impl NodeConfig {
     }
 }
 
-fn refuse_old_files(directory: &NodeDirectory) -> Result<(), ConfigError> {
-    let files: Vec<_> =
-        OLD_FILES.iter().map(|name| directory.file(name)).filter(|file| file.exists()).collect();
+fn refuse_old_files(directory: &NodeDirectory, kind: NodeKind) -> Result<(), ConfigError> {
+    // An introducer's own address was there once; it is taken to where it belongs now.
+    let is_own = |name: &str| kind == NodeKind::Introducer && name == "introducer.furl";
+    let files = OLD_FILES.iter().filter(|name| !is_own(name)).map(|name| directory.file(name));
+    let files: Vec<_> = files.filter(|file| file.exists()).collect();
     if files.is_empty() { Ok(()) } else { Err(ConfigError::OldFiles { files }) }
+}
+
+fn nickname(reader: &Reader<'_>) -> Result<String, ConfigError> {
+    Ok(reader.text(("node", "nickname"))?.unwrap_or_else(|| UNSPECIFIED_NICKNAME.to_owned()))
 }
 
 fn web_port(reader: &Reader<'_>) -> Result<Option<ListenAt>, ConfigError> {

@@ -8,6 +8,7 @@ mod connections;
 mod create_node;
 mod debug;
 mod file_commands;
+mod grid_manager;
 mod hidden_nodes;
 mod node_files;
 mod nodes;
