@@ -184,9 +184,6 @@ fn announce(
     if settings.nickname.is_empty() {
         globals.say(format!(" Please set [node]nickname= in {}", quoted_path(config)))?;
     }
-    if settings.helper {
-        eprintln!("Helpers come with a later version: `tallac run` refuses [helper] enabled.");
-    }
     Ok(())
 }
 
