@@ -86,6 +86,12 @@ pub struct ServerEntry {
 }
 
 impl ServerEntry {
+    /// Where it is reached over Foolscap, and by whom.
+    #[must_use]
+    pub fn furl(&self) -> &str {
+        &self.furl
+    }
+
     /// Where it is reached over HTTPS, and by whom.
     #[must_use]
     pub fn nurl(&self) -> &str {
