@@ -8,6 +8,8 @@
 //! With a nightly toolchain, `cargo fuzz run NAME --features link` lets libFuzzer search for worse.
 
 pub mod announcements;
+pub mod banana_messages;
+pub mod banana_tokens;
 pub mod caps;
 pub mod certificates;
 pub mod configs;
@@ -48,6 +50,8 @@ macro_rules! targets {
 /// Every target.
 pub const TARGETS: &[Target] = targets![
     announcements,
+    banana_messages,
+    banana_tokens,
     caps,
     certificates,
     configs,

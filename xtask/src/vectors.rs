@@ -14,6 +14,7 @@ const PRINTED: &[(&str, &str)] = &[
     ("make_mutable_files.py", "mutable_files.json"),
     ("make_directories.py", "directories.json"),
     ("make_backupdb.py", "backupdb.json"),
+    ("make_banana.py", "banana.json"),
 ];
 
 /// A script that writes files beside itself.
