@@ -20,6 +20,7 @@ pub mod gbs_messages;
 pub mod gbs_texts;
 pub mod mutable_shares;
 pub mod mutate;
+pub mod negotiations;
 pub mod share_headers;
 pub mod shares;
 pub mod slot_containers;
@@ -61,6 +62,7 @@ pub const TARGETS: &[Target] = targets![
     gbs_messages,
     gbs_texts,
     mutable_shares,
+    negotiations,
     share_headers,
     shares,
     slot_containers,
