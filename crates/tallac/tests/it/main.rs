@@ -9,9 +9,12 @@ mod create_node;
 mod debug;
 mod file_commands;
 mod grid_manager;
+mod invite;
 mod node_files;
 mod nodes;
 mod odd_input;
+#[path = "../../../wormhole/tests/it/server.rs"]
+mod rendezvous;
 mod usage;
 
 use std::path::Path;
