@@ -18,6 +18,7 @@ pub mod directories;
 pub mod encodings;
 pub mod gbs_messages;
 pub mod gbs_texts;
+pub mod hidden_networks;
 pub mod mutable_shares;
 pub mod mutate;
 pub mod negotiations;
@@ -61,6 +62,7 @@ pub const TARGETS: &[Target] = targets![
     encodings,
     gbs_messages,
     gbs_texts,
+    hidden_networks,
     mutable_shares,
     negotiations,
     share_headers,

@@ -1,8 +1,8 @@
 //! Helpers as Rust types: machines with a fast line that code and spread files for others
 //! (specification section 4.3).
 //!
-//! A client hands over ciphertext, never a key. Like [`crate::storage::StorageServer`], one trait is
-//! on both sides of the wire: a helper is an [`UploadHelper`], and so is a client of one.
+//! A client hands over ciphertext, never a key. Like [`crate::storage::StorageServer`], one trait
+//! is on both sides of the wire: a helper is an [`UploadHelper`], and so is a client of one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -106,8 +106,8 @@ impl Encoder {
         self.layout.to_bytes().into()
     }
 
-    /// Encrypts, codes and hashes the next segment, given as plaintext; as ciphertext if the encoder
-    /// is for that.
+    /// Encrypts, codes and hashes the next segment, given as plaintext; as ciphertext if the
+    /// encoder is for that.
     ///
     /// # Errors
     /// [`EncodeError::WrongLength`], also when there is no next segment.

@@ -20,19 +20,25 @@ pub use results::{ImmutableCap, UploadError, UploadResults};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tallac_core::cap::{ChkReadCap, ChkShape, EncryptionKey, LitCap, UebHash};
 use tallac_core::helper::HelperError;
 use tallac_core::ids::{ServerId, ShareNumber, StorageIndex};
 use tallac_core::immutable::{Encoder, Geometry};
+use tokio::time::timeout;
 
 use assisted::AssistedFile;
 
+use crate::blocking::blocking;
 use crate::grid::Grid;
 use crate::source::UploadSource;
 
 /// Largest file, in bytes, that fits into its cap and is stored nowhere else.
 pub const LIT_SIZE_MAX: u64 = 55;
+
+/// How long a helper may look for a file before we go to the servers ourselves.
+const HELPER_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Which servers have which shares.
 type ShareMap = BTreeMap<ShareNumber, BTreeSet<ServerId>>;
@@ -92,7 +98,7 @@ impl Uploader {
     ) -> Result<UploadResults, UploadError> {
         let size = source.size();
         if size <= LIT_SIZE_MAX {
-            let data = encode::blocking(move || encode::read(&mut source, 0, size)).await?;
+            let data = blocking(move || encode::read(&mut source, 0, size)).await?;
             return Ok(UploadResults::literal(LitCap::new(data)));
         }
         let config = self.grid.config();
@@ -101,7 +107,8 @@ impl Uploader {
         let Some(helper) = self.grid.helper() else {
             return self.upload_with_key(source, geometry, key, &options).await;
         };
-        match helper.begin(key.storage_index()).await {
+        let begun = timeout(HELPER_PATIENCE, helper.begin(key.storage_index())).await;
+        match begun.unwrap_or(Err(HelperError::NotConnected)) {
             Ok(begun) => {
                 let file = AssistedFile { geometry, key, happy: config.happy };
                 file.upload(begun, source, &options.progress).await

@@ -175,6 +175,26 @@ async fn small_files_and_lost_helpers_are_done_without() {
     assert_eq!(assisted.put(&file(20_000)).await.unwrap().pushed.len(), 10);
 }
 
+/// A helper that does not answer.
+#[derive(Debug)]
+struct HungHelper;
+
+impl UploadHelper for HungHelper {
+    fn begin(&self, _: StorageIndex) -> BoxFuture<'_, Result<Begun, HelperError>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_helper_that_hangs_is_done_without() {
+    let direct = TestGrid::new(10, (3, 7, 10)).await;
+    let servers = ServerList::new(direct.grid.servers().all());
+    let config = direct.grid.config().clone();
+    let grid = Grid::with_helper(config, servers, Some(Arc::new(HungHelper)));
+    let results = grid.uploader().upload(file(20_000), UploadOptions::default()).await.unwrap();
+    assert_eq!(results.pushed.len(), 10);
+}
+
 /// A cap that the helper's lie would make is of another file.
 #[tokio::test]
 async fn a_helper_is_not_believed() {

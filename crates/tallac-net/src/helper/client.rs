@@ -1,13 +1,14 @@
 //! The client's side: an [`UploadHelper`] that is somewhere else.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use foolscap::{Arguments, CallError, Furl, Reconnector, RemoteReference, Tub, Value};
 use tallac_core::helper::{
     AssistedUpload, Begun, BoxFuture, Ciphertext, HelperError, HelperResults, UploadHelper,
 };
 use tallac_core::ids::StorageIndex;
+use tokio::sync::watch;
 
 use super::ciphertext::Lent;
 use super::{HELPER_V1, error_of, messages, results};
@@ -22,7 +23,7 @@ pub struct HelperClient {
 }
 
 /// The helper, while it is connected.
-type Current = Mutex<Option<RemoteReference>>;
+type Current = watch::Sender<Option<RemoteReference>>;
 
 impl fmt::Debug for HelperClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -48,6 +49,16 @@ impl HelperClient {
         self.helper().is_some()
     }
 
+    /// Waits until it is there.
+    pub async fn connected(&self) {
+        let mut current = self.current.subscribe();
+        // The sender is ours, and still there.
+        let is_there = |helper: &Option<RemoteReference>| {
+            helper.as_ref().is_some_and(RemoteReference::is_connected)
+        };
+        let _ = current.wait_for(is_there).await;
+    }
+
     /// Where it is.
     #[must_use]
     pub const fn furl(&self) -> &Furl {
@@ -61,8 +72,7 @@ impl HelperClient {
     }
 
     fn helper(&self) -> Option<RemoteReference> {
-        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        current.clone().filter(RemoteReference::is_connected)
+        self.current.borrow().clone().filter(RemoteReference::is_connected)
     }
 }
 
@@ -78,14 +88,14 @@ async fn greet(helper: RemoteReference, current: Arc<Current>) {
     match speaks {
         Ok(true) => {
             tracing::info!("the helper is connected");
-            *current.lock().unwrap_or_else(PoisonError::into_inner) = Some(helper.clone());
+            current.send_replace(Some(helper.clone()));
             helper.disconnected().await;
             tracing::info!("the helper is lost; files go to the servers directly until it is back");
-            let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
-            // Another connection may have come in its place.
-            if current.as_ref().is_some_and(|current| !current.is_connected()) {
-                *current = None;
-            }
+            current.send_if_modified(|current| {
+                // Another connection may have come in its place.
+                let is_lost = current.as_ref().is_some_and(|current| !current.is_connected());
+                current.take_if(|_| is_lost).is_some()
+            });
         }
         Ok(false) => {
             tracing::warn!("the helper is not used: it does not speak version 1 of the protocol");

@@ -57,3 +57,40 @@ pub(super) fn read_ciphertext(value: Value, len: usize) -> Result<Bytes, Wrong> 
         several => Ok(several.concat().into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{CHK_UPLOAD_V1, HELPER_V1};
+    use super::*;
+
+    fn strings(strings: &[&'static str]) -> Value {
+        let string = |text: &&'static str| Value::Bytes(Bytes::from_static(text.as_bytes()));
+        Value::List(strings.iter().map(string).collect())
+    }
+
+    #[test]
+    fn ciphertext_is_exactly_what_was_asked_for() {
+        assert_eq!(read_ciphertext(strings(&["abc"]), 3).unwrap(), "abc");
+        assert_eq!(read_ciphertext(strings(&["a", "", "bc"]), 3).unwrap(), "abc");
+        assert_eq!(read_ciphertext(strings(&[]), 0).unwrap(), "");
+        for wrong in [strings(&["ab"]), strings(&["abc", "d"]), strings(&[]), Value::None] {
+            assert!(read_ciphertext(wrong, 3).is_err());
+        }
+    }
+
+    #[test]
+    fn parameters_there_and_back() {
+        let all = CodingParameters { needed: 3, happy: 7, total: 10, segment_size: 131_073 };
+        assert_eq!(read_parameters(parameters(&all)).unwrap(), all);
+        assert!(read_parameters(Value::Tuple(vec![Value::Int(-1); 4])).is_err());
+        assert!(read_parameters(Value::Tuple(vec![Value::Int(1); 3])).is_err());
+    }
+
+    #[test]
+    fn versions_tell_what_is_spoken() {
+        let version = || version(HELPER_V1, "test/1");
+        assert!(speaks(version(), HELPER_V1).unwrap());
+        assert!(!speaks(version(), CHK_UPLOAD_V1).unwrap());
+        assert!(speaks(Value::None, HELPER_V1).is_err());
+    }
+}

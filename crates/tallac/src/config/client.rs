@@ -32,7 +32,7 @@ pub struct ClientConfig {
     /// Addresses of introducers by petname. Secret: whoever knows one may use the grid.
     pub introducers: BTreeMap<String, Furl>,
     /// Address of a helper, if one is to be used. Secret.
-    pub helper_furl: Option<String>,
+    pub helper_furl: Option<Furl>,
     /// Who may say which servers shares are put on.
     pub grid_managers: GridManagers,
 }
@@ -66,6 +66,7 @@ const HAPPY: Place = ("client", "shares.happy");
 const TOTAL: Place = ("client", "shares.total");
 const SEGMENT_SIZE: Place = ("client", "shares._max_immutable_segment_size_for_testing");
 const INTRODUCER: Place = ("client", "introducer.furl");
+const HELPER: Place = ("client", "helper.furl");
 
 pub(super) fn read(reader: &Reader<'_>) -> Result<ClientConfig, ConfigError> {
     let (needed, happy, total) = shares(reader)?;
@@ -80,7 +81,7 @@ pub(super) fn read(reader: &Reader<'_>) -> Result<ClientConfig, ConfigError> {
         },
         force_foolscap: reader.boolean(("client", "force_foolscap"), false)?,
         introducers: introducers(reader)?,
-        helper_furl: reader.filled(("client", "helper.furl"))?.filter(|furl| furl != "None"),
+        helper_furl: helper_furl(reader)?,
         grid_managers: grid_managers::trusted(reader)?,
     })
 }
@@ -146,6 +147,12 @@ pub(super) fn introducers(reader: &Reader<'_>) -> Result<BTreeMap<String, Furl>,
         }
         None => Ok(introducers),
     }
+}
+
+fn helper_furl(reader: &Reader<'_>) -> Result<Option<Furl>, ConfigError> {
+    let Some(furl) = reader.filled(HELPER)?.filter(|furl| furl != "None") else { return Ok(None) };
+    let furl = furl.trim().parse();
+    furl.map(Some).map_err(|error: FurlError| reader.wrong(HELPER, error.to_string()))
 }
 
 /// `introducers: {petname: {furl: …}}`.

@@ -1,15 +1,15 @@
 //! Settings that need a part of Tahoe-LAFS that comes in a later version. Where to go on without
 //! it would break what the setting promises, the node does not start; else it warns.
 
+use super::StorageConfig;
 use super::error::ConfigError;
 use super::keys::PLUGIN_SECTIONS;
 use super::reader::{Place, Reader};
-use super::{ClientConfig, StorageConfig};
 
 /// Something that is set and has no effect yet, or less than it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigWarning {
-    /// The setting, like `[client] helper.furl`.
+    /// The setting, like `[client] peers.preferred`.
     pub setting: String,
     /// What does not happen, and what to do.
     pub meaning: &'static str,
@@ -24,12 +24,11 @@ impl std::fmt::Display for ConfigWarning {
 /// Refuses what cannot be kept, and tells what has no effect.
 pub(super) fn check(
     reader: &Reader<'_>,
-    client: &ClientConfig,
     storage: Option<&StorageConfig>,
 ) -> Result<Vec<ConfigWarning>, ConfigError> {
     refuse_services(reader)?;
     refuse_plugins(reader)?;
-    warnings(reader, client, storage)
+    warnings(reader, storage)
 }
 
 /// The same for an introducer, which has fewer settings.
@@ -53,10 +52,8 @@ fn warn_of_log_gatherer(
 }
 
 fn refuse_services(reader: &Reader<'_>) -> Result<(), ConfigError> {
-    let services: [(Place, &str); 2] = [
-        (("helper", "enabled"), "helpers come with a later version: set it to false"),
-        (("sftpd", "enabled"), "SFTP comes with a later version: set it to false"),
-    ];
+    let services: [(Place, &str); 1] =
+        [(("sftpd", "enabled"), "SFTP comes with a later version: set it to false")];
     for (place, reason) in services {
         if reader.boolean(place, false)? {
             return Err(reader.unsupported(place, reason));
@@ -77,19 +74,12 @@ fn refuse_plugins(reader: &Reader<'_>) -> Result<(), ConfigError> {
 
 fn warnings(
     reader: &Reader<'_>,
-    client: &ClientConfig,
     storage: Option<&StorageConfig>,
 ) -> Result<Vec<ConfigWarning>, ConfigError> {
     let mut warnings = Vec::new();
     let mut warn = |setting: &str, meaning| {
         warnings.push(ConfigWarning { setting: setting.to_owned(), meaning });
     };
-    if client.helper_furl.is_some() {
-        warn(
-            "[client] helper.furl",
-            "helpers come with a later version: files go to the servers directly",
-        );
-    }
     if reader.filled(("client", "key_generator.furl"))?.is_some() {
         warn("[client] key_generator.furl", "has no effect any more: remove it");
     }

@@ -69,6 +69,8 @@ pub struct NodeConfig {
     pub client: ClientConfig,
     /// What it keeps for others; nothing if it keeps nothing.
     pub storage: Option<StorageConfig>,
+    /// Whether it uploads for clients that have a slow line.
+    pub is_helper: bool,
     /// What is set and has no effect yet: to be logged.
     pub warnings: Vec<ConfigWarning>,
 }
@@ -122,7 +124,8 @@ impl NodeConfig {
         let tub = tub::read(&reader, &connections, reveal_ip_address)?;
         let client = client::read(&reader)?;
         let storage = storage::read(&reader, &tub)?;
-        let warnings = later::check(&reader, &client, storage.as_ref())?;
+        let is_helper = is_helper(&reader, &tub)?;
+        let warnings = later::check(&reader, storage.as_ref())?;
         Ok(Self {
             directory: directory.clone(),
             nickname: nickname(&reader)?,
@@ -136,6 +139,7 @@ impl NodeConfig {
             tub,
             client,
             storage,
+            is_helper,
             warnings,
         })
     }
@@ -147,6 +151,17 @@ fn refuse_old_files(directory: &NodeDirectory, kind: NodeKind) -> Result<(), Con
     let files = OLD_FILES.iter().filter(|name| !is_own(name)).map(|name| directory.file(name));
     let files: Vec<_> = files.filter(|file| file.exists()).collect();
     if files.is_empty() { Ok(()) } else { Err(ConfigError::OldFiles { files }) }
+}
+
+fn is_helper(reader: &Reader<'_>, tub: &Tub) -> Result<bool, ConfigError> {
+    const ENABLED: Place = ("helper", "enabled");
+    let is_helper = reader.boolean(ENABLED, false)?;
+    if is_helper && *tub == Tub::Disabled {
+        let problem = "helper is enabled, but tub is not listening ('tub.port' is empty): give the \
+                       tub a port, or set it to false";
+        return Err(reader.wrong(ENABLED, problem.to_owned()));
+    }
+    Ok(is_helper)
 }
 
 fn nickname(reader: &Reader<'_>) -> Result<String, ConfigError> {

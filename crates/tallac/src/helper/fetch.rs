@@ -11,8 +11,14 @@ use tokio::io::AsyncWriteExt;
 use super::counters::Counter;
 use super::upload::Upload;
 
-/// Bytes that are asked for at once, as Tahoe-LAFS does.
+/// Bytes that are asked for at once in the beginning, as Tahoe-LAFS always does.
 const CHUNK_LEN: u64 = 50 * 1024;
+
+/// And at most, where answers come quickly: over a long line, every question costs a round trip.
+const CHUNK_LEN_MAX: u64 = 1024 * 1024;
+
+/// An answer within this time was quick.
+const QUICK: Duration = Duration::from_millis(500);
 
 /// A client that says nothing for so long is given up.
 const SILENCE_MAX: Duration = Duration::from_secs(300);
@@ -62,7 +68,8 @@ impl Upload {
         Err(last)
     }
 
-    /// Gets all of the ciphertext into the file `encoding`; goes on where it was left in `incoming`.
+    /// Gets all of the ciphertext into the file `encoding`; goes on where it was left in
+    /// `incoming`.
     pub(super) async fn fetch(
         &self,
         size: u64,
@@ -86,12 +93,16 @@ impl Upload {
             tracing::info!(si = %self.storage_index(), have, size, "an upload goes on");
         }
         let mut fetched = Fetched::default();
+        let mut chunk = CHUNK_LEN;
         while have < size {
-            let len = CHUNK_LEN.min(size - have);
+            let len = chunk.min(size - have);
             let wanted = usize::try_from(len).unwrap_or(usize::MAX);
             let asked = Instant::now();
             let piece = self.ask(|reader| reader.read(have, wanted)).await;
-            fetched.waited += asked.elapsed();
+            let took = asked.elapsed();
+            fetched.waited += took;
+            chunk = if took < QUICK { chunk * 2 } else { chunk / 2 };
+            chunk = chunk.clamp(CHUNK_LEN, CHUNK_LEN_MAX);
             match piece {
                 Ok(piece) => file.write_all(&piece).await.map_err(|error| disk(&error))?,
                 Err(error) => {

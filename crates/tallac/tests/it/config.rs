@@ -74,7 +74,12 @@ fn errors_name_the_place_and_the_way_out() {
             "[connections]\ntcp = smoke\n",
             "[connections], tcp: 'tahoe.cfg [connections] tcp=' uses unknown handler type",
         ),
-        ("[helper]\nenabled = true\n", "[helper], enabled: helpers come with a later version"),
+        (
+            "[node]\ntub.port = disabled\ntub.location = disabled\n[storage]\nenabled = false\n\
+             [helper]\nenabled = true\n",
+            "helper is enabled, but tub is not listening",
+        ),
+        ("[client]\nhelper.furl = pb://x\n", "a FURL has the form"),
         ("[sftpd]\nenabled = true\n", "[sftpd], enabled: SFTP comes with a later version"),
         ("[storage]\nplugins = x\n", "plugins are Python programs"),
         ("[grid_managers]\nme = pub-v0-x\n", "[grid_managers], me: must be the public identity"),
@@ -238,7 +243,8 @@ fn servers_are_read_and_none_is_dropped_in_silence() {
     let write = |text: &str| fs::write(dir.join("private/servers.yaml"), text).unwrap();
     write(&format!(
         "storage:\n  v0-b:\n    ann: {{nickname: b, anonymous-storage-FURL: '{FURL}'}}\n    \
-         connections: {{tcp: tor, tor: null}}\n  v0-a:\n    ann:\n      anonymous-storage-FURL: {FURL}\n"
+         connections: {{tcp: tor, tor: null}}\n  v0-a:\n    ann:\n      \
+         anonymous-storage-FURL: {FURL}\n"
     ));
     let servers = servers_yaml::read(&directory).unwrap();
     let names: Vec<_> =

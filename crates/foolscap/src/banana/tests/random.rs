@@ -123,7 +123,8 @@ proptest! {
     fn any_tokens_are_answered(
         tokens in proptest::collection::vec((0_u8..30, 0x80_u8..0x90), 0..100),
     ) {
-        let stream: Vec<u8> = tokens.into_iter().flat_map(|(number, kind)| [number, kind]).collect();
+        let tokens = tokens.into_iter().flat_map(|(number, kind)| [number, kind]);
+        let stream: Vec<u8> = tokens.collect();
         let _ = decode(&[&[0, 0x88, 0x0d, 0x87, 1, 0x81], &stream[..]].concat());
     }
 }
