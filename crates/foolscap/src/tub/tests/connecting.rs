@@ -1,0 +1,1 @@
+//! Connections: shared, lost, doubled, made again.
