@@ -7,6 +7,7 @@ mod config;
 mod create_node;
 mod debug;
 mod file_commands;
+mod helper;
 mod node_files;
 mod nodes;
 mod odd_input;
