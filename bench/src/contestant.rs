@@ -12,16 +12,22 @@ use crate::rows::Gateway;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Setup {
     Ours,
+    OursFoolscap,
     TahoeFoolscap,
     TahoeGbs,
 }
 
 impl Setup {
-    pub(crate) const ALL: [Self; 3] = [Self::Ours, Self::TahoeFoolscap, Self::TahoeGbs];
+    /// Both of Tahoe-LAFS, and ours over HTTPS or over Foolscap first.
+    pub(crate) const fn all(over_foolscap: bool) -> [Self; 3] {
+        let ours = if over_foolscap { Self::OursFoolscap } else { Self::Ours };
+        [ours, Self::TahoeFoolscap, Self::TahoeGbs]
+    }
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Ours => "tallac",
+            Self::OursFoolscap => "tallac, Foolscap",
             Self::TahoeFoolscap => "Tahoe-LAFS, Foolscap",
             Self::TahoeGbs => "Tahoe-LAFS, GBS",
         }
@@ -29,7 +35,7 @@ impl Setup {
 
     const fn kind(self) -> Kind {
         match self {
-            Self::Ours => Kind::Tallac,
+            Self::Ours | Self::OursFoolscap => Kind::Tallac,
             Self::TahoeFoolscap | Self::TahoeGbs => Kind::Tahoe,
         }
     }
@@ -59,7 +65,7 @@ impl Contestant {
         }
         let entries = servers.iter().map(Node::entry).collect::<Result<Vec<_>>>()?;
         let options = NodeOptions {
-            force_foolscap: setup == Setup::TahoeFoolscap,
+            force_foolscap: matches!(setup, Setup::OursFoolscap | Setup::TahoeFoolscap),
             ..NodeOptions::gateway((3, 7, 10))
         };
         let made = Node::create(commands, kind, &[home.join("gateway")], &options)?;

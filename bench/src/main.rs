@@ -32,6 +32,9 @@ struct Options {
     /// Leave Tahoe-LAFS out
     #[arg(long)]
     alone: bool,
+    /// Let ours speak Foolscap too; the goals then are 4 for 100 MiB, and 1 for the other rows
+    #[arg(long)]
+    foolscap: bool,
     /// Also move a file of so many MiB up and down, and watch the gateway's memory
     #[arg(long, default_value_t = 0)]
     large_mib: u64,
@@ -42,7 +45,8 @@ fn main() -> Result<()> {
     let commands =
         Commands::find().context("run it with 'cargo xtask bench', which says where tahoe is")?;
     let home = tempfile::tempdir()?;
-    let setups: &[Setup] = if options.alone { &[Setup::Ours] } else { &Setup::ALL };
+    let all = Setup::all(options.foolscap);
+    let setups = if options.alone { &all[..1] } else { &all[..] };
     let mut contestants = Vec::new();
     for setup in setups {
         eprintln!("starting ten servers and a gateway: {}", setup.name());
