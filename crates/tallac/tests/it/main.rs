@@ -10,6 +10,7 @@ mod debug;
 mod file_commands;
 mod grid_manager;
 mod hidden_nodes;
+mod introducers;
 mod invite;
 mod node_files;
 mod nodes;
