@@ -67,9 +67,13 @@ async fn main() -> Outcome<()> {
     });
     let clients = future::try_join_all(waits.collect::<Vec<_>>()).await?;
     let took = began.elapsed();
-    println!("{total} servers announced to {nodes} subscribers: {} ms", took.as_millis());
-    println!("introducer: {}", cost(child.id())?);
-    println!("nodes: {}", cost(std::process::id())?);
+    let (introducer, own) = (cost(child.id())?, cost(std::process::id())?);
+    writeln!(
+        stdout(),
+        "{total} servers announced to {nodes} subscribers: {} ms\nintroducer: {introducer}\n\
+         nodes: {own}",
+        took.as_millis()
+    )?;
     drop(clients);
     // It ends when its input does.
     drop(child.stdin.take());
@@ -84,7 +88,7 @@ async fn serve() -> Outcome<()> {
     tub.set_hints(vec![format!("tcp:{}", listener.local_addr()?)]);
     let introducer = IntroducerServer::new("load/0", IntroducerLimits::default());
     let furl = tub.register(Swissnum::generate()?, Arc::new(introducer));
-    println!("{}", furl.expose_text());
+    writeln!(stdout(), "{}", furl.expose_text())?;
     stdout().flush()?;
     let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
     let shutdown = async {

@@ -110,7 +110,11 @@ fn a_grid_meets_at_introducers_that_come_and_go() {
     // One speaks only Foolscap.
     set(&dir, "s2", "[storage]\n", "[storage]\nforce_foolscap = true\n");
     let shares = ["--shares-needed=1", "--shares-happy=2", "--shares-total=2"];
-    make(&dir, &[&["create-client", "-n", "c", "-p", "tcp:0:interface=127.0.0.1"], &shares[..], &["c"]].concat());
+    make(
+        &dir,
+        &[&["create-client", "-n", "c", "-p", "tcp:0:interface=127.0.0.1"], &shares[..], &["c"]]
+            .concat(),
+    );
     for node in ["s1", "s2", "c"] {
         introduce(&dir, node, &introducers);
     }
@@ -161,7 +165,10 @@ fn an_introducer_keeps_its_address() {
         let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name());
         names.map(|name| name.into_string().unwrap()).collect::<BTreeSet<_>>()
     };
-    assert_eq!(names(&dir.join("i/private")), BTreeSet::from(["introducer.furl", "node.pem"].map(str::to_owned)));
+    assert_eq!(
+        names(&dir.join("i/private")),
+        BTreeSet::from(["introducer.furl", "node.pem"].map(str::to_owned))
+    );
     assert!(!dir.join("i/introducer.furl").exists());
     fs::write(dir.join("i/introducer.furl"), "x").unwrap();
     let done = tallac(&dir, &["run", "i"]);
