@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Args;
 use tokio::io::AsyncReadExt;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Globals;
 use super::create_node::one_directory;
@@ -51,6 +51,8 @@ pub(super) async fn run(args: RunArgs, globals: &Globals) -> Result<ExitCode> {
             directory.display()
         ),
     };
+    // Before it is said that the node runs: whoever reads that may ask it to stop at once.
+    let mut stop = StopSignals::listen()?;
     if let Some(url) = node.web_url() {
         let _ = globals.say(format!("web API at {url}"));
     }
@@ -58,7 +60,7 @@ pub(super) async fn run(args: RunArgs, globals: &Globals) -> Result<ExitCode> {
     let _ = globals.say(runs);
     let failure = tokio::select! {
         reason = node.failed() => Some(reason),
-        result = stop_asked_for() => { result?; None }
+        () = stop.wait() => None,
         () = stdin_closed(), if !args.allow_stdin_close => None,
     };
     node.stop().await;
@@ -70,13 +72,29 @@ pub(super) async fn run(args: RunArgs, globals: &Globals) -> Result<ExitCode> {
 
 /// Waits for Ctrl-C, or for somebody to end the process in an orderly way.
 pub(super) async fn stop_asked_for() -> Result<()> {
-    let (mut interrupt, mut terminate) =
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
+    StopSignals::listen()?.wait().await;
     Ok(())
+}
+
+/// The signals that ask a process to stop; once they are listened to, they no longer end it.
+struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignals {
+    fn listen() -> Result<Self> {
+        let (interrupt, terminate) = (SignalKind::interrupt(), SignalKind::terminate());
+        Ok(Self { interrupt: signal(interrupt)?, terminate: signal(terminate)? })
+    }
+
+    /// Waits for one of them.
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 /// Waits until standard input ends: whoever started the node is gone.

@@ -11,6 +11,7 @@ mod file_commands;
 mod grid_manager;
 mod helper;
 mod hidden_nodes;
+mod introducers;
 mod invite;
 mod node_files;
 mod nodes;

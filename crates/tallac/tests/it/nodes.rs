@@ -25,7 +25,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    fn start(dir: &Path, args: &[&str]) -> Self {
+    pub(crate) fn start(dir: &Path, args: &[&str]) -> Self {
         let err = dir.join(format!("{}.err", args.join("-").replace('/', "_")));
         let mut child = Command::new(env!("CARGO_BIN_EXE_tallac"))
             .args(args)
@@ -42,7 +42,7 @@ impl Running {
     }
 
     /// Waits for a line of its output.
-    fn wait_for(mut self, expected: &str) -> Self {
+    pub(crate) fn wait_for(mut self, expected: &str) -> Self {
         let mut line = String::new();
         while line.trim_end() != expected {
             line.clear();
@@ -64,7 +64,7 @@ impl Running {
     }
 
     /// Ends it at once, as a crash would.
-    fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::stream::Fuse;
 use futures_util::{FutureExt as _, StreamExt as _};
 use tallac_core::storage::{ShareStream, StorageError};
 
@@ -15,7 +16,8 @@ const LEN_MAX: usize = 1 << 20;
 
 /// A run of bytes of a share.
 pub(super) struct Pieces {
-    data: ShareStream,
+    /// May be asked again after its end, which not every source bears.
+    data: Fuse<ShareStream>,
     /// Where the next piece goes.
     at: u64,
     /// Bytes that have yet to come.
@@ -28,7 +30,13 @@ impl Pieces {
     /// The bytes of `range`, which `data` must have, no fewer and no more.
     pub(super) fn new(data: ShareStream, range: Range<u64>) -> Self {
         let left = range.end - range.start;
-        Self { data, at: range.start, left, gathered: VecDeque::new(), gathered_len: 0 }
+        Self {
+            data: data.fuse(),
+            at: range.start,
+            left,
+            gathered: VecDeque::new(),
+            gathered_len: 0,
+        }
     }
 
     /// The next piece, and where it goes. Nothing is lost when the future is dropped.
@@ -101,7 +109,11 @@ mod tests {
     /// All pieces of a run of `len` bytes whose source has pieces of these lengths.
     fn pieces_of(lens: &[usize], len: u64) -> Result<Vec<(u64, Bytes)>, StorageError> {
         let source: Vec<_> = lens.iter().map(|&len| Ok(vec![7; len].into())).collect();
-        let mut pieces = Pieces::new(Box::pin(stream::iter(source)), 10..10 + len);
+        // As uploads make it: it panics when it is asked after its end.
+        let source = stream::unfold(source.into_iter(), async |mut rest| {
+            rest.next().map(|piece| (piece, rest))
+        });
+        let mut pieces = Pieces::new(Box::pin(source), 10..10 + len);
         let mut all = Vec::new();
         while let Some(piece) = pieces.next().now_or_never().expect("it never waits")? {
             all.push(piece);
