@@ -2,6 +2,7 @@
 """Makes node_files.json: what the real Tahoe-LAFS 1.20 does when it is told to make nodes.
 
 Usage: python3 make_node_files.py > node_files.json     (needs `pip install tahoe-lafs==1.20.0`)
+       python3 make_node_files.py introducers > introducer_files.json     (the same of introducers)
 
 A list of objects, one a line:
   args    the arguments; they run in an empty directory, save for `make`
@@ -64,6 +65,23 @@ FULL = [
     (["create-client", "node"], ["node/"]),
 ]
 
+INTRODUCERS = [
+    (["create-introducer", "--hostname=example.org", "node"], []),
+    (["create-introducer", *WHERE, "node"], []),
+    (["create-introducer", *WHERE, "-C", "node"], []),
+    (["-d", "node", "create-introducer", *WHERE], []),
+    (["create-introducer", "--listen=none", "node"], []),
+    (["create-introducer", *WHERE], []),
+    (["create-introducer", "node"], []),
+    (["create-introducer", "--listen=none", *WHERE, "node"], []),
+    (["create-introducer", "--location=tcp:h:1", "node"], []),
+    (["create-introducer", "--listen=udp", "node"], []),
+    (["-d", "a", "create-introducer", *WHERE, "b"], []),
+    (["-d", "a", "create-introducer", *WHERE, "-C", "b"], []),
+    (["create-introducer", *WHERE, "node"], ["node/precious"]),
+    (["create-introducer", *WHERE, "node"], ["node/"]),
+]
+
 
 def run(args, make):
     with tempfile.TemporaryDirectory() as base:
@@ -112,7 +130,10 @@ def settings(text):
 
 
 def main():
-    cases = [(args, []) for args in CASES] + FULL
+    if sys.argv[1:] == ["introducers"]:
+        cases = INTRODUCERS
+    else:
+        cases = [(args, []) for args in CASES] + FULL
     results = [run(args, make) for args, make in cases]
     print("[\n" + ",\n".join(json.dumps(result) for result in results) + "\n]")
 

@@ -105,3 +105,28 @@ pub enum CallError {
     #[error("the call is larger than a message may be")]
     TooLarge,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Arguments, Failure};
+    use crate::value::Value;
+
+    type Taken = Arguments<()>;
+
+    #[test]
+    fn parameters_are_bound_by_position_and_by_name() {
+        let both = || Taken::positional(vec![Value::Int(1)]).with("c", Value::Int(3));
+        let bound = both().with("b", Value::Int(2)).bind(["a", "b", "c"]).unwrap();
+        assert_eq!(bound, [Value::Int(1), Value::Int(2), Value::Int(3)]);
+        assert_eq!(Taken::none().bind([]).unwrap(), []);
+        let check = |arguments: Taken, why: &str| {
+            let refused = arguments.bind(["a", "b", "c"]).unwrap_err();
+            assert_eq!(refused, Failure::violation(why));
+        };
+        check(both(), "b is missing");
+        check(both().with("a", Value::None), "a is given twice");
+        check(both().with("d", Value::None), "the method has no parameter of that name");
+        let four = Taken::positional(vec![Value::None; 4]);
+        check(four, "the method has only 3 parameters");
+    }
+}

@@ -1,6 +1,7 @@
 //! The servers of a grid: who they are, whether they answer, how quickly (specification section
 //! 4.1).
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
@@ -9,7 +10,7 @@ use tallac_core::hash;
 use tallac_core::ids::{ServerId, StorageIndex, TubId};
 use tallac_core::storage::{ServerVersion, StorageError, StorageServer};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
 /// How long a server has to say its version.
@@ -61,7 +62,14 @@ pub struct GridServer {
     round_trip: Mutex<Option<Duration>>,
     /// Told to look again at once.
     wake: tokio::sync::Notify,
+    /// Told that pauses begin short again.
+    reset: tokio::sync::Notify,
+    /// Asked each time whether it may be given shares.
+    permit: Option<Permit>,
 }
+
+/// What tells whether a server may be given shares.
+type Permit = Box<dyn Fn() -> bool + Send + Sync>;
 
 impl fmt::Debug for GridServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -79,7 +87,23 @@ impl GridServer {
             health: watch::Sender::new(Health::Unknown),
             round_trip: Mutex::new(None),
             wake: tokio::sync::Notify::new(),
+            reset: tokio::sync::Notify::new(),
+            permit: None,
         }
+    }
+
+    /// The same, given new shares only while this says so. It is asked each time, and never for
+    /// downloads, nor when a share that the server has is changed.
+    #[must_use]
+    pub fn given_shares_while(mut self, may: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.permit = Some(Box::new(may));
+        self
+    }
+
+    /// Whether it may be given new shares.
+    #[must_use]
+    pub fn may_take_shares(&self) -> bool {
+        self.permit.as_ref().is_none_or(|may| may())
     }
 
     /// What was announced of it.
@@ -147,38 +171,63 @@ impl GridServer {
         connected
     }
 
-    /// Polls for as long as it is awaited.
-    async fn watch(&self) {
+    /// Polls for as long as it is awaited; tells `connected` whenever it answers after it did not.
+    async fn watch(&self, connected: &watch::Sender<u64>) {
         let mut retry = RETRY_MIN;
         loop {
-            let pause = if self.poll().await {
+            let was_connected = self.is_connected();
+            if self.poll().await {
+                if !was_connected {
+                    connected.send_modify(|count| *count += 1);
+                }
                 retry = RETRY_MIN;
-                POLL_INTERVAL
-            } else {
-                let pause = retry;
-                retry = (retry * 2).min(RETRY_MAX);
-                pause
-            };
-            let _ = tokio::time::timeout(pause, self.wake.notified()).await;
-            if pause < POLL_INTERVAL {
-                // A woken poll of a failing server still waits a little: no busy loop.
-                tokio::time::sleep(RETRY_MIN).await;
+                let _ = tokio::time::timeout(POLL_INTERVAL, self.wake.notified()).await;
+                continue;
             }
+            tokio::select! {
+                () = tokio::time::sleep(retry) => retry = (retry * 2).min(RETRY_MAX),
+                () = self.wake.notified() => {}
+                () = self.reset.notified() => retry = RETRY_MIN,
+            }
+            // A woken poll of a failing server still waits a little: no busy loop.
+            tokio::time::sleep(RETRY_MIN).await;
+        }
+    }
+
+    /// Asks it soon, if it does not answer at present, and with short pauses from now on.
+    pub fn retry_soon(&self) {
+        if !self.is_connected() {
+            self.reset.notify_one();
         }
     }
 }
 
-/// All servers of a grid.
+/// All servers of a grid. They may become more while it is used, and any of them may be replaced
+/// by another of the same name.
 #[derive(Debug, Default)]
 pub struct ServerList {
     servers: RwLock<Vec<Arc<GridServer>>>,
+    /// Counts changes of the list.
+    changes: watch::Sender<u64>,
 }
 
 impl ServerList {
     /// These servers.
     #[must_use]
     pub fn new(servers: Vec<Arc<GridServer>>) -> Self {
-        Self { servers: RwLock::new(servers) }
+        Self { servers: RwLock::new(servers), changes: watch::Sender::default() }
+    }
+
+    /// Takes a server in; one of the same name makes room for it. What is under way with that one
+    /// goes on.
+    pub fn put(&self, server: Arc<GridServer>) {
+        let mut servers = self.servers.write().unwrap_or_else(PoisonError::into_inner);
+        match servers.iter_mut().find(|known| known.info.id == server.info.id) {
+            Some(known) => *known = server,
+            None => servers.push(server),
+        }
+        drop(servers);
+        self.changes.send_modify(|count| *count += 1);
     }
 
     /// All that are known.
@@ -217,12 +266,34 @@ impl ServerList {
         let _ = tokio::time::timeout(timeout, waits.join_all()).await;
     }
 
-    /// Keeps asking every server how it is, for as long as it is awaited.
+    /// Keeps asking every server how it is, those that come later too, for as long as it is
+    /// awaited. Whenever one answers that did not, the others that do not are asked again soon:
+    /// what kept them away was perhaps this machine's own connection.
     pub async fn monitor(&self) {
-        let mut watches = JoinSet::new();
-        for server in self.all() {
-            watches.spawn(async move { server.watch().await });
+        let connected = watch::Sender::default();
+        let (mut changed, mut came) = (self.changes.subscribe(), connected.subscribe());
+        let mut tasks = JoinSet::new();
+        let mut watches: HashMap<ServerId, (Arc<GridServer>, AbortHandle)> = HashMap::new();
+        loop {
+            changed.mark_unchanged();
+            for server in self.all() {
+                let watched = watches.get(&server.info.id);
+                if watched.is_some_and(|(watched, _)| Arc::ptr_eq(watched, &server)) {
+                    continue;
+                }
+                let (task, connected) = (server.clone(), connected.clone());
+                let handle = tasks.spawn(async move { task.watch(&connected).await });
+                let id = server.info.id.clone();
+                if let Some((_, old)) = watches.insert(id, (server, handle)) {
+                    old.abort();
+                }
+            }
+            tokio::select! {
+                _ = changed.changed() => {}
+                _ = came.changed() => self.all().iter().for_each(|server| server.retry_soon()),
+                // Those that were replaced.
+                Some(_) = tasks.join_next() => {}
+            }
         }
-        while watches.join_next().await.is_some() {}
     }
 }

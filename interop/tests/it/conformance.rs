@@ -8,6 +8,7 @@ use interop::{Kind, ServerEntry};
 use tallac_core::storage::StorageServer;
 use tallac_net::foolscap_storage::FoolscapClient;
 use tallac_net::gbs::GbsClient;
+use tallac_net::transport::Ways;
 use tallac_testkit::conformance::{self, Profile};
 
 use crate::{playground, servers};
@@ -16,7 +17,7 @@ use crate::{playground, servers};
 type MakeClient = fn(&ServerEntry) -> Arc<dyn StorageServer>;
 
 fn gbs(entry: &ServerEntry) -> Arc<dyn StorageServer> {
-    Arc::new(GbsClient::new(&[entry.nurl().parse().unwrap()]).unwrap())
+    Arc::new(GbsClient::new(&[entry.nurl().parse().unwrap()], &Ways::direct()).unwrap())
 }
 
 fn foolscap(entry: &ServerEntry) -> Arc<dyn StorageServer> {

@@ -93,7 +93,7 @@ pub struct Decoder {
     /// How many sequences must end before something is taken again.
     discarding: usize,
     /// Sequences that have begun in the life of the connection, all kinds.
-    opens: u64,
+    pub(super) opens: u64,
     /// And when the message began.
     first: u64,
     /// Where the message's sequences are; nothing for those that have not ended.

@@ -5,6 +5,7 @@
 //! way of `place`, which follows a path, to `file_node` or `directory_node`, or to `operations`,
 //! where long `walks` are kept. `download`, `json`, `listing` and `html` make the answers, `make`
 //! and `child_map` what is stored. `error` is the one place where what went wrong becomes a status.
+//! `introducer` is the page of another kind of node.
 
 mod access_log;
 mod args;
@@ -20,6 +21,7 @@ mod error;
 mod file_node;
 mod form;
 mod html;
+mod introducer;
 mod json;
 mod listing;
 mod make;
@@ -40,10 +42,12 @@ mod welcome;
 mod work;
 
 pub use config::{IntroducerStatus, Introducers, WebConfig, WebLimits};
+pub use introducer::{IntroducerPage, IntroducerPageConfig};
 
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
+use http::request::Parts;
 use tallac_grid::grid::Grid;
 use tokio::net::TcpListener;
 
@@ -71,6 +75,20 @@ impl WebApi {
     /// once all connections are closed. Dropping the future closes them at once.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) {
         serve::serve(&self.0, listener, shutdown).await;
+    }
+}
+
+impl serve::Site for State {
+    fn limits(&self) -> &WebLimits {
+        &self.config.limits
+    }
+
+    async fn answer(
+        self: Arc<Self>,
+        head: &Parts,
+        body: request_body::RequestBody,
+    ) -> Result<reply::Reply, error::WebError> {
+        dispatch::answer(&self, head, body).await
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::EXPECT;
+use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -17,10 +18,9 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::State;
 use super::access_log::AccessLine;
 use super::body::Body;
-use super::dispatch;
+use super::config::WebLimits;
 use super::error::WebError;
 use super::reply::Reply;
 use super::request_body::RequestBody;
@@ -47,19 +47,32 @@ const DRAIN_LEN_MAX: u64 = 64 << 20;
 /// How long that may take.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What is behind the connections.
+pub(super) trait Site: Send + Sync + 'static {
+    /// What it puts up with.
+    fn limits(&self) -> &WebLimits;
+
+    /// Answers one request. The body is read only where it is needed.
+    fn answer(
+        self: Arc<Self>,
+        head: &Parts,
+        body: RequestBody,
+    ) -> impl Future<Output = Result<Reply, WebError>> + Send;
+}
+
 /// Serves until `shutdown`, then lets requests under way end.
-pub(super) async fn serve(
-    state: &Arc<State>,
+pub(super) async fn serve<S: Site>(
+    site: &Arc<S>,
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send,
 ) {
-    let limits = &state.config.limits;
+    let limits = site.limits();
     let connections = TaskTracker::new();
     let draining = CancellationToken::new();
     let closing = CancellationToken::new();
     let _close_if_dropped = closing.clone().drop_guard();
     tokio::select! {
-        () = accept(state, &listener, &connections, (&draining, &closing)) => {}
+        () = accept(site, &listener, &connections, (&draining, &closing)) => {}
         () = shutdown => {}
     }
     drop(listener);
@@ -73,13 +86,13 @@ pub(super) async fn serve(
 }
 
 /// Takes connections, as many as there may be.
-async fn accept(
-    state: &Arc<State>,
+async fn accept<S: Site>(
+    site: &Arc<S>,
     listener: &TcpListener,
     connections: &TaskTracker,
     (draining, closing): (&CancellationToken, &CancellationToken),
 ) {
-    let slots = Arc::new(Semaphore::new(state.config.limits.connections_max));
+    let slots = Arc::new(Semaphore::new(site.limits().connections_max));
     loop {
         let Ok(slot) = slots.clone().acquire_owned().await else { return };
         let (tcp, peer) = match listener.accept().await {
@@ -90,9 +103,9 @@ async fn accept(
                 continue;
             }
         };
-        let (state, draining, closing) = (state.clone(), draining.clone(), closing.clone());
+        let (site, draining, closing) = (site.clone(), draining.clone(), closing.clone());
         connections.spawn(async move {
-            let served = connection(state, tcp, draining);
+            let served = connection(site, tcp, draining);
             if let Some(Err(error)) = closing.run_until_cancelled(served).await {
                 tracing::debug!(%peer, %error, "a connection ended");
             }
@@ -101,13 +114,13 @@ async fn accept(
     }
 }
 
-async fn connection(
-    state: Arc<State>,
+async fn connection<S: Site>(
+    site: Arc<S>,
     tcp: TcpStream,
     draining: CancellationToken,
 ) -> io::Result<()> {
     tcp.set_nodelay(true)?;
-    let limits = &state.config.limits;
+    let limits = site.limits();
     let stream = WriteStall::new(tcp, limits.download_silence);
     let mut builder = http1::Builder::new();
     builder
@@ -117,8 +130,8 @@ async fn connection(
         .max_headers(HEADERS_MAX)
         .max_buf_size(BUFFER_LEN);
     let service = service_fn(|request| {
-        let state = state.clone();
-        async move { Ok::<_, Infallible>(answer(&state, request).await) }
+        let site = site.clone();
+        async move { Ok::<_, Infallible>(answer(site, request).await) }
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
@@ -131,11 +144,11 @@ async fn connection(
     ended.map_err(io::Error::other)
 }
 
-async fn answer(state: &Arc<State>, request: Request<Incoming>) -> Response<Body> {
+async fn answer<S: Site>(site: Arc<S>, request: Request<Incoming>) -> Response<Body> {
     let access = AccessLine::new(request.method(), request.uri());
     let (head, body) = request.into_parts();
-    let mut body = RequestBody::new(body, state.config.limits.upload_silence);
-    let reply = match dispatch::answer(state, &head, body.clone()).await {
+    let mut body = RequestBody::new(body, site.limits().upload_silence);
+    let reply = match site.answer(&head, body.clone()).await {
         Ok(reply) => reply,
         Err(error) => {
             note(&error);

@@ -5,6 +5,7 @@
 mod directories;
 mod download;
 mod errors;
+mod introducer;
 mod mutable;
 mod operations;
 mod pages;

@@ -80,7 +80,7 @@ impl Web {
     }
 
     pub(crate) async fn connect(&self) -> Client {
-        Client { stream: TcpStream::connect(self.address).await.unwrap(), read: Vec::new() }
+        Client::new(TcpStream::connect(self.address).await.unwrap())
     }
 
     /// One request on a connection of its own.
@@ -214,6 +214,11 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// Of whoever is at the other end.
+    pub(crate) const fn new(stream: TcpStream) -> Self {
+        Self { stream, read: Vec::new() }
+    }
+
     pub(crate) async fn send(&mut self, method: &str, target: &str, headers: &[&str], body: &[u8]) {
         let mut head = format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\n");
         for header in headers {

@@ -83,6 +83,8 @@ pub(crate) enum Outcome {
         /// Whether it was.
         has_vanguard: bool,
     },
+    /// Too few servers of the vanguard were reached to be sure of meeting another writer there.
+    Unreached,
     /// The shares are changes of others than those that are there: nothing was written.
     Unfit,
     /// Not enough servers took shares.
@@ -115,6 +117,7 @@ struct Home {
 struct Step {
     placed: BTreeMap<ShareNumber, BTreeSet<Place>>,
     has_conflict: bool,
+    is_unreached: bool,
     problem: Option<String>,
 }
 
@@ -144,12 +147,15 @@ impl Publish<'_> {
         if !map.shares.is_empty() {
             let ahead;
             (ahead, homes) = homes.into_iter().partition(|home| home.number.get() < first);
-            self.place_ahead(map, ahead, &mut usable, &mut step).await;
+            self.place_ahead(map, (ahead, first), &mut usable, &mut step).await;
             if step.has_conflict {
                 return Outcome::Conflict { has_vanguard: false };
             }
+            if step.is_unreached {
+                return Outcome::Unreached;
+            }
             if !(0..first).all(|n| step.placed.contains_key(&ShareNumber::new(n))) {
-                return Outcome::Failed(self.not_placed(step));
+                return Outcome::Failed(self.not_placed(map, step));
             }
         }
         self.place(map, homes, &mut usable, &mut step).await;
@@ -157,7 +163,7 @@ impl Publish<'_> {
             return Outcome::Conflict { has_vanguard: !map.shares.is_empty() };
         }
         if step.placed.len() < usize::from(self.header.geometry.encoding().total()) {
-            return Outcome::Failed(self.not_placed(step));
+            return Outcome::Failed(self.not_placed(map, step));
         }
         Outcome::Published(Box::new(self.new_map(map, &step)))
     }
@@ -170,11 +176,13 @@ impl Publish<'_> {
             return Outcome::Unfit;
         }
         let mut step = Step::default();
-        self.place_ahead(map, homes, &mut map.answered.clone(), &mut step).await;
+        self.place_ahead(map, (homes, 1), &mut map.answered.clone(), &mut step).await;
         if step.has_conflict {
             Outcome::Conflict { has_vanguard: false }
+        } else if step.is_unreached {
+            Outcome::Unreached
         } else if step.placed.is_empty() {
-            Outcome::Failed(self.not_placed(step))
+            Outcome::Failed(self.not_placed(map, step))
         } else {
             Outcome::Published(Box::new(self.new_map(map, &step)))
         }
@@ -202,13 +210,20 @@ impl Publish<'_> {
         Outcome::Published(Box::new(self.new_map(map, &step)))
     }
 
-    fn not_placed(&self, step: Step) -> MutableError {
+    fn not_placed(&self, map: &ServerMap, step: Step) -> MutableError {
         let encoding = self.header.geometry.encoding();
+        let why = if map.answered.is_empty() {
+            "no servers are connected"
+        } else if no_load(map, &map.answered).is_empty() {
+            "no server has a valid certificate of a grid manager in [grid_managers] of tahoe.cfg"
+        } else {
+            "too few servers took them"
+        };
         MutableError::NotPlaced {
             placed: step.placed.len(),
             needed: encoding.needed().into(),
             total: encoding.total().into(),
-            problem: step.problem.unwrap_or_else(|| "no servers are connected".to_owned()),
+            problem: step.problem.unwrap_or_else(|| why.to_owned()),
         }
     }
 
@@ -216,13 +231,12 @@ impl Publish<'_> {
     fn homes(&self, map: &ServerMap) -> Vec<Home> {
         let total = self.header.geometry.encoding().total();
         let mut homes = Vec::new();
-        let mut load: BTreeMap<Place, usize> =
-            map.answered.iter().map(|place| (*place, 0)).collect();
+        let mut load = no_load(map, &map.answered);
         let mut homeless: BTreeSet<u8> = (0..total).filter_map(|n| u8::try_from(n).ok()).collect();
         for ((number, place), share) in &map.shares {
             if u16::from(number.get()) < total {
                 homeless.remove(&number.get());
-                *load.entry(*place).or_default() += 1;
+                load.entry(*place).and_modify(|count| *count += 1);
                 homes.push(Home { number: *number, place: *place, test: test_of(share) });
             }
         }
@@ -235,26 +249,29 @@ impl Publish<'_> {
         homes
     }
 
-    /// Writes these homes of the vanguard. Two writers meet only where both replace the same
-    /// shares: so it takes most of those that were seen, before others are put elsewhere instead.
+    /// Writes these homes of the vanguard, which are those of the first `count` share numbers
+    /// that are not done yet. Two writers meet only where both replace the same shares: so most
+    /// of them must be seen and taken before others are put elsewhere instead. Where all servers
+    /// have answered, what was not seen does not exist.
     async fn place_ahead(
         &self,
         map: &ServerMap,
-        homes: Vec<Home>,
+        (homes, count): (Vec<Home>, u8),
         usable: &mut BTreeSet<Place>,
         step: &mut Step,
     ) {
         let (seen, unseen): (Vec<Home>, Vec<Home>) =
             homes.into_iter().partition(|home| map.shares.contains_key(&(home.number, home.place)));
         let numbers = |homes: &[Home]| homes.iter().map(|h| h.number).collect::<BTreeSet<_>>();
-        let wanted = numbers(&seen);
+        let mut wanted: BTreeSet<_> = (0..count).map(ShareNumber::new).collect();
+        if map.failed.is_empty() {
+            wanted.retain(|wanted| map.shares.keys().any(|(number, _)| number == wanted));
+        }
         let failed = self.write(map, &seen, step).await;
         usable.retain(|place| !failed.contains(place));
         let placed = wanted.iter().filter(|number| step.placed.contains_key(number)).count();
-        if self.insists && placed * 2 < wanted.len() + usize::from(!wanted.is_empty()) {
-            step.has_conflict = true;
-        }
-        if !step.has_conflict {
+        step.is_unreached = self.insists && !wanted.is_empty() && placed * 2 <= wanted.len();
+        if !step.has_conflict && !step.is_unreached {
             let missing = seen.into_iter().filter(|home| !step.placed.contains_key(&home.number));
             let elsewhere =
                 self.elsewhere(map, &numbers(&missing.collect::<Vec<_>>()), usable, step);
@@ -299,7 +316,7 @@ impl Publish<'_> {
         if matches!(self.shares, NewShares::Patches(..)) {
             return homes;
         }
-        let mut load: BTreeMap<Place, usize> = usable.iter().map(|place| (*place, 0)).collect();
+        let mut load = no_load(map, usable);
         for place in step.placed.values().flatten() {
             load.entry(*place).and_modify(|count| *count += 1);
         }
@@ -411,6 +428,12 @@ fn is_of(map: &ServerMap, home: &Home, version: &Header) -> bool {
     let share = map.shares.get(&(home.number, home.place));
     let header = share.and_then(|share| share.header.as_ref());
     header.is_some_and(|header| header.signed() == version.signed())
+}
+
+/// Those of the servers that may be given new shares, with no share each.
+fn no_load(map: &ServerMap, places: &BTreeSet<Place>) -> BTreeMap<Place, usize> {
+    let permitted = places.iter().filter(|place| map.servers[**place].may_take_shares());
+    permitted.map(|place| (*place, 0)).collect()
 }
 
 fn test_of(share: &FoundShare) -> TestVector {

@@ -2,12 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+mod assisted;
 mod collisions;
 mod directory;
 mod directory_edits;
 mod download;
 mod hostile;
 mod mutable;
+mod permits;
+mod servers;
 mod sources;
 mod support;
 mod upload;

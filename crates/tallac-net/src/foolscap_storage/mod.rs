@@ -8,7 +8,7 @@ mod client;
 mod failures;
 mod messages;
 mod server;
-mod values;
+pub(crate) mod values;
 
 pub use client::FoolscapClient;
 pub use server::FoolscapStorage;

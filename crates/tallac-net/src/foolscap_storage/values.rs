@@ -10,15 +10,15 @@ use tallac_core::secrets::{CancelSecret, LeaseSecrets, RenewSecret};
 use tallac_core::storage::StorageError;
 
 /// The largest number that the older protocol's plain integers hold.
-pub(super) const INT_MAX: u64 = i32::MAX as u64;
+pub(crate) const INT_MAX: u64 = i32::MAX as u64;
 
 /// What a value should be and is not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct Wrong(String);
+pub(crate) struct Wrong(String);
 
 impl Wrong {
-    pub(super) fn new(what: impl Into<String>) -> Self {
+    pub(crate) fn new(what: impl Into<String>) -> Self {
         Self(what.into())
     }
 }
@@ -59,7 +59,7 @@ fn not<T>(wanted: &str, found: &Value) -> Result<T, Wrong> {
     Err(Wrong(format!("{} where {wanted} should be", kind(found))))
 }
 
-pub(super) fn bytes(value: Value) -> Result<Bytes, Wrong> {
+pub(crate) fn bytes(value: Value) -> Result<Bytes, Wrong> {
     match value {
         Value::Bytes(bytes) => Ok(bytes),
         other => not("a byte string", &other),
@@ -72,7 +72,7 @@ fn fixed<const N: usize>(value: Value) -> Result<[u8; N], Wrong> {
     bytes.as_ref().try_into().map_err(|_| Wrong(format!("{} bytes, not {N}", bytes.len())))
 }
 
-pub(super) fn int(value: &Value) -> Result<i128, Wrong> {
+pub(crate) fn int(value: &Value) -> Result<i128, Wrong> {
     match value {
         Value::Int(number) => Ok(*number),
         other => not("a number", other),
@@ -80,44 +80,44 @@ pub(super) fn int(value: &Value) -> Result<i128, Wrong> {
 }
 
 /// A number of 64 bits: an offset, or a size of any share.
-pub(super) fn number(value: &Value) -> Result<u64, Wrong> {
+pub(crate) fn number(value: &Value) -> Result<u64, Wrong> {
     int(value)?.try_into().map_err(|_| Wrong::new("a number out of bounds"))
 }
 
 /// A number that fits a plain integer: how much to read.
-pub(super) fn size(value: &Value) -> Result<u64, Wrong> {
+pub(crate) fn size(value: &Value) -> Result<u64, Wrong> {
     match number(value)? {
         size if size <= INT_MAX => Ok(size),
         _ => Err(Wrong::new("a size that is out of bounds")),
     }
 }
 
-pub(super) fn flag(value: &Value) -> Result<bool, Wrong> {
+pub(crate) fn flag(value: &Value) -> Result<bool, Wrong> {
     match value {
         Value::Bool(flag) => Ok(*flag),
         other => not("a flag", other),
     }
 }
 
-pub(super) fn share_number(value: &Value) -> Result<ShareNumber, Wrong> {
+pub(crate) fn share_number(value: &Value) -> Result<ShareNumber, Wrong> {
     let number = int(value)?.try_into().map_err(|_| Wrong::new("a share number is 0 to 255"))?;
     Ok(ShareNumber::new(number))
 }
 
-pub(super) fn storage_index(value: Value) -> Result<StorageIndex, Wrong> {
+pub(crate) fn storage_index(value: Value) -> Result<StorageIndex, Wrong> {
     fixed(value).map(StorageIndex::new)
 }
 
-pub(super) fn secret(value: Value) -> Result<[u8; 32], Wrong> {
+pub(crate) fn secret(value: Value) -> Result<[u8; 32], Wrong> {
     fixed(value)
 }
 
-pub(super) fn lease(renew: Value, cancel: Value) -> Result<LeaseSecrets, Wrong> {
+pub(crate) fn lease(renew: Value, cancel: Value) -> Result<LeaseSecrets, Wrong> {
     let renew = RenewSecret::new(secret(renew)?);
     Ok(LeaseSecrets { renew, cancel: CancelSecret::new(secret(cancel)?) })
 }
 
-pub(super) fn remote(value: Value) -> Result<RemoteReference, Wrong> {
+pub(crate) fn remote(value: Value) -> Result<RemoteReference, Wrong> {
     match value {
         Value::Object(foolscap::Object::Remote(reference)) => Ok(reference),
         other => not("an object of the sender", &other),
@@ -125,14 +125,14 @@ pub(super) fn remote(value: Value) -> Result<RemoteReference, Wrong> {
 }
 
 /// At most `len_max` values.
-pub(super) fn list(value: Value, len_max: usize) -> Result<Vec<Value>, Wrong> {
+pub(crate) fn list(value: Value, len_max: usize) -> Result<Vec<Value>, Wrong> {
     match value {
         Value::List(items) => bounded(items, len_max),
         other => not("a list", &other),
     }
 }
 
-pub(super) fn tuple<const N: usize>(value: Value) -> Result<[Value; N], Wrong> {
+pub(crate) fn tuple<const N: usize>(value: Value) -> Result<[Value; N], Wrong> {
     match value {
         Value::Tuple(items) => {
             items.try_into().map_err(|items: Vec<_>| Wrong(format!("{} of {N}", items.len())))
@@ -141,18 +141,18 @@ pub(super) fn tuple<const N: usize>(value: Value) -> Result<[Value; N], Wrong> {
     }
 }
 
-pub(super) fn dict(value: Value, len_max: usize) -> Result<Vec<(Value, Value)>, Wrong> {
+pub(crate) fn dict(value: Value, len_max: usize) -> Result<Vec<(Value, Value)>, Wrong> {
     match value {
         Value::Dict(entries) => bounded(entries, len_max),
         other => not("a dictionary", &other),
     }
 }
 
-pub(super) fn share_numbers(items: Vec<Value>) -> Result<BTreeSet<ShareNumber>, Wrong> {
+pub(crate) fn share_numbers(items: Vec<Value>) -> Result<BTreeSet<ShareNumber>, Wrong> {
     items.iter().map(share_number).collect()
 }
 
-pub(super) fn share_set(value: Value) -> Result<BTreeSet<ShareNumber>, Wrong> {
+pub(crate) fn share_set(value: Value) -> Result<BTreeSet<ShareNumber>, Wrong> {
     match value {
         Value::Set(items) => share_numbers(bounded(items, ShareNumber::COUNT_MAX)?),
         other => not("a set", &other),
@@ -160,7 +160,7 @@ pub(super) fn share_set(value: Value) -> Result<BTreeSet<ShareNumber>, Wrong> {
 }
 
 /// A dictionary by share numbers; `read` reads what each has.
-pub(super) fn by_share<T>(
+pub(crate) fn by_share<T>(
     value: Value,
     mut read: impl FnMut(Value) -> Result<T, Wrong>,
 ) -> Result<BTreeMap<ShareNumber, T>, Wrong> {
@@ -182,27 +182,27 @@ fn bounded<T>(items: Vec<T>, len_max: usize) -> Result<Vec<T>, Wrong> {
     }
 }
 
-pub(super) fn of_number(number: u64) -> Value {
+pub(crate) fn of_number(number: u64) -> Value {
     Value::Int(number.into())
 }
 
-pub(super) fn of_share(number: ShareNumber) -> Value {
+pub(crate) fn of_share(number: ShareNumber) -> Value {
     Value::Int(number.get().into())
 }
 
-pub(super) fn of_bytes(bytes: &[u8]) -> Value {
+pub(crate) fn of_bytes(bytes: &[u8]) -> Value {
     Value::Bytes(Bytes::copy_from_slice(bytes))
 }
 
-pub(super) fn of_storage_index(storage_index: &StorageIndex) -> Value {
+pub(crate) fn of_storage_index(storage_index: &StorageIndex) -> Value {
     of_bytes(storage_index.as_bytes())
 }
 
 /// The renew and the cancel secret.
-pub(super) fn of_lease(lease: &LeaseSecrets) -> [Value; 2] {
+pub(crate) fn of_lease(lease: &LeaseSecrets) -> [Value; 2] {
     [of_bytes(lease.renew.expose()), of_bytes(lease.cancel.expose())]
 }
 
-pub(super) fn of_shares(numbers: &BTreeSet<ShareNumber>) -> Vec<Value> {
+pub(crate) fn of_shares(numbers: &BTreeSet<ShareNumber>) -> Vec<Value> {
     numbers.iter().copied().map(of_share).collect()
 }

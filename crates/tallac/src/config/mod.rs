@@ -1,12 +1,18 @@
 //! What `tahoe.cfg` says, and what it means (specification section 10).
 //!
 //! [`NodeConfig::load`] reads a node directory's settings once, checks all of them, and says what
-//! is wrong in words that help. [`ini`] is the format of the file alone.
+//! is wrong in words that help; [`IntroducerConfig::load`] does so for an introducer. [`ini`] is the
+//! format of the file alone.
 
 mod client;
+mod connections;
 mod directory;
 mod error;
+mod grid_managers;
 pub mod ini;
+mod ini_edit;
+mod introducer;
+mod invitation;
 mod keys;
 mod later;
 mod listen;
@@ -15,19 +21,23 @@ pub mod servers_yaml;
 mod storage;
 mod tub;
 mod values;
-mod yaml;
+pub(crate) mod yaml;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use client::ClientConfig;
+pub use connections::{Connections, DestinationConfig, I2pConfig, OnionConfig, TorConfig};
 pub use directory::{NodeDirectory, NodeKind};
 pub use error::ConfigError;
 pub use ini::Ini;
+pub use ini_edit::{EditError, set_value};
+pub use introducer::IntroducerConfig;
+pub use invitation::{Invitation, InvitationError};
 pub use later::ConfigWarning;
 pub use listen::{ListenAt, ListenError};
 pub use storage::{Expiry, ExpiryMode, StorageConfig};
-pub use tub::{Tub, TubLocation};
+pub use tub::{Tub, TubLocation, TubPort};
 
 use crate::files;
 use reader::{Place, Reader};
@@ -47,8 +57,8 @@ pub struct NodeConfig {
     pub tempdir: PathBuf,
     /// Whether others may learn this machine's address.
     pub reveal_ip_address: bool,
-    /// Whether it may connect to others over TCP.
-    pub connects_over_tcp: bool,
+    /// How it reaches others.
+    pub connections: Connections,
     /// How often a silent connection is tried.
     pub keepalive: Option<Duration>,
     /// After how long a silent connection is given up.
@@ -59,6 +69,8 @@ pub struct NodeConfig {
     pub client: ClientConfig,
     /// What it keeps for others; nothing if it keeps nothing.
     pub storage: Option<StorageConfig>,
+    /// Whether it uploads for clients that have a slow line.
+    pub is_helper: bool,
     /// What is set and has no effect yet: to be logged.
     pub warnings: Vec<ConfigWarning>,
 }
@@ -96,7 +108,7 @@ impl NodeConfig {
     /// [`ConfigError`], which names the file, the section and the key, and what to do.
     pub fn load(dir: &Path) -> Result<Self, ConfigError> {
         let directory = NodeDirectory::new(dir)?;
-        refuse_old_files(&directory)?;
+        refuse_old_files(&directory, NodeKind::Client)?;
         let file = directory.file(CONFIG_FILE);
         let text = files::read_text(&file)?.unwrap_or_default();
         Self::from_text(&directory, &file, &text)
@@ -105,48 +117,55 @@ impl NodeConfig {
     fn from_text(directory: &NodeDirectory, file: &Path, text: &str) -> Result<Self, ConfigError> {
         let ini =
             Ini::parse(text).map_err(|error| ConfigError::Ini { file: file.to_owned(), error })?;
-        keys::check(file, &ini)?;
+        keys::check(file, &ini, NodeKind::Client)?;
         let reader = Reader { directory, file, ini: &ini };
         let reveal_ip_address = reader.boolean(("node", "reveal-ip-address"), true)?;
-        let connects_over_tcp = connects_over_tcp(&reader, reveal_ip_address)?;
-        let tub = tub::read(&reader, reveal_ip_address)?;
+        let connections = connections::read(&reader, reveal_ip_address)?;
+        let tub = tub::read(&reader, &connections, reveal_ip_address)?;
         let client = client::read(&reader)?;
         let storage = storage::read(&reader, &tub)?;
-        let warnings = later::check(&reader, &client, storage.as_ref())?;
+        let is_helper = is_helper(&reader, &tub)?;
+        let warnings = later::check(&reader, storage.as_ref())?;
         Ok(Self {
             directory: directory.clone(),
-            nickname: reader
-                .text(("node", "nickname"))?
-                .unwrap_or_else(|| UNSPECIFIED_NICKNAME.to_owned()),
+            nickname: nickname(&reader)?,
             web_port: web_port(&reader)?,
             web_static: reader.path(("node", "web.static"), "public_html")?,
             tempdir: reader.path(("node", "tempdir"), "tmp")?,
             reveal_ip_address,
-            connects_over_tcp,
+            connections,
             keepalive: seconds(&reader, ("node", "timeout.keepalive"))?,
             disconnect: seconds(&reader, ("node", "timeout.disconnect"))?,
             tub,
             client,
             storage,
+            is_helper,
             warnings,
         })
     }
 }
 
-fn refuse_old_files(directory: &NodeDirectory) -> Result<(), ConfigError> {
-    let files: Vec<_> =
-        OLD_FILES.iter().map(|name| directory.file(name)).filter(|file| file.exists()).collect();
+fn refuse_old_files(directory: &NodeDirectory, kind: NodeKind) -> Result<(), ConfigError> {
+    // An introducer's own address was there once; it is taken to where it belongs now.
+    let is_own = |name: &str| kind == NodeKind::Introducer && name == "introducer.furl";
+    let files = OLD_FILES.iter().filter(|name| !is_own(name)).map(|name| directory.file(name));
+    let files: Vec<_> = files.filter(|file| file.exists()).collect();
     if files.is_empty() { Ok(()) } else { Err(ConfigError::OldFiles { files }) }
 }
 
-/// What `[connections] tcp` says; [`later`] refuses what is neither yes nor no.
-fn connects_over_tcp(reader: &Reader<'_>, reveal_ip: bool) -> Result<bool, ConfigError> {
-    let handler = reader.text(("connections", "tcp"))?.map(|handler| handler.to_lowercase());
-    let uses_tcp = handler.is_none_or(|handler| handler == "tcp");
-    if uses_tcp && !reveal_ip {
-        return Err(ConfigError::Privacy("[connections] tcp = tcp connects openly"));
+fn is_helper(reader: &Reader<'_>, tub: &Tub) -> Result<bool, ConfigError> {
+    const ENABLED: Place = ("helper", "enabled");
+    let is_helper = reader.boolean(ENABLED, false)?;
+    if is_helper && *tub == Tub::Disabled {
+        let problem = "helper is enabled, but tub is not listening ('tub.port' is empty): give the \
+                       tub a port, or set it to false";
+        return Err(reader.wrong(ENABLED, problem.to_owned()));
     }
-    Ok(uses_tcp)
+    Ok(is_helper)
+}
+
+fn nickname(reader: &Reader<'_>) -> Result<String, ConfigError> {
+    Ok(reader.text(("node", "nickname"))?.unwrap_or_else(|| UNSPECIFIED_NICKNAME.to_owned()))
 }
 
 fn web_port(reader: &Reader<'_>) -> Result<Option<ListenAt>, ConfigError> {

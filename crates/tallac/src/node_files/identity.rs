@@ -4,10 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use tallac_core::base32;
+use tallac_core::crypto::SigningKey;
 use tallac_core::ids::ServerId;
 use tallac_net::identity::Certificate;
 
-use super::{NodeFileError, NodeKey, load_or_create};
+use super::{NodeFileError, generate_key, load_or_create};
 use crate::config::NodeDirectory;
 use crate::files::{self, Access, FileError};
 
@@ -17,7 +18,7 @@ pub struct NodeIdentity {
     /// Its certificate, `private/node.pem`: the tub id and all NURLs come from it.
     pub certificate: Certificate,
     /// Its key, `private/node.privkey`: announcements are signed with it.
-    pub key: NodeKey,
+    pub key: SigningKey,
     /// Its name in its grid, `v0-…`.
     pub server_id: ServerId,
 }
@@ -29,15 +30,25 @@ impl NodeIdentity {
     /// # Errors
     /// When a file is damaged, or cannot be read or written.
     pub fn load_or_create(directory: &NodeDirectory) -> Result<Self, NodeFileError> {
-        directory.make_private()?;
-        let certificate = certificate(&directory.private("node.pem"))?;
-        let tub_id = format!("{}\n", certificate.tub_id());
-        write_if_changed(&directory.file("my_nodeid"), &tub_id)?;
+        let certificate = load_or_create_certificate(directory)?;
         let key = key(&directory.private("node.privkey"))?;
-        let public = format!("{}\n", key.public_text());
+        let public = format!("{}\n", key.verifying_key());
         write_if_changed(&directory.file("node.pubkey"), &public)?;
-        Ok(Self { certificate, server_id: key.server_id(), key })
+        Ok(Self { certificate, server_id: key.verifying_key().server_id(), key })
     }
+}
+
+/// The certificate of the node in a directory, `private/node.pem`, made when there is none yet. It
+/// is all that an introducer needs.
+///
+/// # Errors
+/// When a file is damaged, or cannot be read or written.
+pub fn load_or_create_certificate(directory: &NodeDirectory) -> Result<Certificate, NodeFileError> {
+    directory.make_private()?;
+    let certificate = certificate(&directory.private("node.pem"))?;
+    let tub_id = format!("{}\n", certificate.tub_id());
+    write_if_changed(&directory.file("my_nodeid"), &tub_id)?;
+    Ok(certificate)
 }
 
 /// What places a server in the permuted ring.
@@ -92,11 +103,10 @@ fn certificate(file: &Path) -> Result<Certificate, NodeFileError> {
     Ok(certificate)
 }
 
-fn key(file: &Path) -> Result<NodeKey, NodeFileError> {
-    let text = load_or_create(file, || {
-        NodeKey::generate().map(|key| key.expose_private().as_str().to_owned())
-    })?;
-    NodeKey::from_text(&text).map_err(|error| NodeFileError::damaged(file, error))
+fn key(file: &Path) -> Result<SigningKey, NodeFileError> {
+    let text =
+        load_or_create(file, || generate_key().map(|key| key.expose_text().as_str().to_owned()))?;
+    SigningKey::from_text(&text).map_err(|error| NodeFileError::damaged(file, error))
 }
 
 fn write_if_changed(file: &Path, text: &str) -> Result<(), FileError> {

@@ -5,7 +5,7 @@ use std::fs;
 use proptest::prelude::*;
 use tallac::config::servers_yaml::read;
 use tallac::config::{Ini, ListenAt, NodeConfig, NodeDirectory};
-use tallac::node_files::NodeKey;
+use tallac_core::crypto::SigningKey;
 
 use crate::scratch;
 
@@ -90,8 +90,8 @@ proptest! {
         if let Ok(at) = text.parse::<ListenAt>() {
             prop_assert!(!at.host.is_empty());
         }
-        if let Ok(key) = NodeKey::from_text(&text) {
-            prop_assert_eq!(&*key.expose_private(), text.trim());
+        if let Ok(key) = SigningKey::from_text(&text) {
+            prop_assert_eq!(&*key.expose_text(), text.trim());
         }
     }
 
