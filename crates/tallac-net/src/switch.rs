@@ -24,7 +24,8 @@ type Begun = Rewound<TcpStream, { FOOLSCAP.len() }>;
 /// What a port puts up with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SwitchLimits {
-    /// Connections at a time, of either protocol; more wait until one ends.
+    /// Connections at a time, of either protocol; more wait until one ends. Those of Foolscap last,
+    /// and an introducer has one to every node; those of GBS have a limit of their own.
     pub connections_max: usize,
     /// Connections at a time that have not yet shown what they speak. When there are more, the
     /// one that has kept us waiting for longest is closed.
@@ -38,8 +39,8 @@ pub struct SwitchLimits {
 impl Default for SwitchLimits {
     fn default() -> Self {
         Self {
-            connections_max: 1000,
-            undecided_max: 200,
+            connections_max: 20_000,
+            undecided_max: 2000,
             first_bytes_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(10),
         }

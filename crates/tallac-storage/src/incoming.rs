@@ -16,6 +16,7 @@ use bytes::Bytes;
 use tallac_core::ranges::RangeSet;
 use tallac_core::secrets::UploadSecret;
 use tallac_core::storage::StorageError;
+use tokio::task::JoinHandle;
 
 use crate::container::lease::Lease;
 use crate::disk::{Disk, IncomingFile, ShareKey};
@@ -28,6 +29,10 @@ const UPLOAD_COUNT_MAX: usize = 65_536;
 
 /// Separate runs of bytes that one upload may consist of at a time.
 const RUN_COUNT_MAX: usize = 4096;
+
+/// Bytes written before the disk is told to start on them, so that little is left to do
+/// when the last byte came.
+const WRITE_BACK_LEN: u64 = 8 * 1024 * 1024;
 
 /// Bytes of a share to be written.
 #[derive(Debug, Default)]
@@ -55,6 +60,8 @@ pub(crate) struct Upload {
     /// Bytes promised that are not yet on the disk.
     unwritten: AtomicU64,
     progress: Mutex<Progress>,
+    /// What the disk is working on already.
+    write_back: tokio::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
 #[derive(Debug, Default)]
@@ -62,6 +69,17 @@ struct Progress {
     phase: Phase,
     written: RangeSet,
     file: Option<IncomingFile>,
+    /// Bytes written that the disk was not yet told to start on.
+    held_back: u64,
+}
+
+/// What the last batch of a body came to.
+#[derive(Debug)]
+pub(crate) struct Written {
+    /// What is still missing.
+    pub(crate) missing: Vec<Range<u64>>,
+    /// The file, if it is time to start write-back.
+    pub(crate) due: Option<Arc<File>>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -157,6 +175,7 @@ impl Upload {
             touched_ms: AtomicU64::new(as_ms(now)),
             unwritten: AtomicU64::new(size),
             progress: Mutex::default(),
+            write_back: tokio::sync::Mutex::default(),
         }
     }
 
@@ -182,20 +201,33 @@ impl Upload {
         self.secret == other.secret && self.size == other.size
     }
 
-    /// Writes a batch to the disk. Returns a handle of its file, to start write-back with.
-    pub(crate) fn write(&self, disk: &Disk, batch: &Batch) -> Result<Arc<File>, StorageError> {
+    /// Writes a batch to the disk. Returns its file if it is time to start write-back.
+    pub(crate) fn write(
+        &self,
+        disk: &Disk,
+        batch: &Batch,
+    ) -> Result<Option<Arc<File>>, StorageError> {
         let mut progress = self.open_progress()?;
-        let file = self.write_to(&mut progress, disk, batch)?;
-        Ok(file.handle())
+        self.write_to(&mut progress, disk, batch)?;
+        Ok(progress.take_due())
+    }
+
+    /// Tells the disk to start on what was written.
+    pub(crate) async fn start_write_back(&self, file: Arc<File>) {
+        let mut write_back = self.write_back.lock().await;
+        if let Some(write_back) = write_back.take() {
+            // The disk is slower than the client: let the client wait rather than fill the memory.
+            let _early = write_back.await;
+        }
+        *write_back = Some(tokio::task::spawn_blocking(move || {
+            // Only a head start: whatever fails is reported when the share is committed.
+            let _early = rustix::fs::fdatasync(&file);
+        }));
     }
 
     /// Writes the last batch of a body and, if nothing is missing any more, puts the share in its
     /// place for good. Returns what is missing.
-    pub(crate) fn write_last(
-        &self,
-        disk: &Disk,
-        batch: &Batch,
-    ) -> Result<Vec<Range<u64>>, StorageError> {
+    pub(crate) fn write_last(&self, disk: &Disk, batch: &Batch) -> Result<Written, StorageError> {
         let mut progress = self.open_progress()?;
         if batch.len > 0 || self.size == 0 {
             self.write_to(&mut progress, disk, batch)?;
@@ -209,7 +241,7 @@ impl Upload {
             progress.phase = Phase::Complete;
             progress.file = None;
         }
-        Ok(missing)
+        Ok(Written { missing, due: progress.take_due() })
     }
 
     /// Gives the upload up. Returns whether it was complete instead.
@@ -233,12 +265,12 @@ impl Upload {
         self.progress().phase == Phase::Complete
     }
 
-    fn write_to<'a>(
+    fn write_to(
         &self,
-        progress: &'a mut Progress,
+        progress: &mut Progress,
         disk: &Disk,
         batch: &Batch,
-    ) -> Result<&'a IncomingFile, StorageError> {
+    ) -> Result<(), StorageError> {
         let range = batch.at..batch.at + batch.len;
         let mut overlaps = progress.written.overlaps(&range);
         if let Some(file) = &progress.file {
@@ -269,7 +301,8 @@ impl Upload {
         }
         let fresh = progress.written.insert(range);
         self.unwritten.fetch_sub(fresh, Ordering::Relaxed);
-        Ok(progress.file.as_ref().expect("used above"))
+        progress.held_back += batch.len;
+        Ok(())
     }
 
     /// Gives the upload up because the disk failed.
@@ -303,6 +336,15 @@ impl Upload {
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().expect("no holder of this lock panics")
+    }
+}
+
+impl Progress {
+    /// The file, once enough was written to it since the last time.
+    fn take_due(&mut self) -> Option<Arc<File>> {
+        let file = self.file.as_ref().filter(|_| self.held_back >= WRITE_BACK_LEN)?;
+        self.held_back = 0;
+        Some(file.handle())
     }
 }
 

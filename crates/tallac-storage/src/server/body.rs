@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::DiskServer;
 use crate::disk::ShareKey;
-use crate::incoming::{Batch, Upload};
+use crate::incoming::{Batch, Upload, Written};
 
 /// Bytes gathered before they are written. Two batches an upload are in memory at most: one being
 /// gathered, one being written.
@@ -18,10 +18,6 @@ const BATCH_LEN: u64 = 512 * 1024;
 
 /// Pieces gathered before they are written, so that tiny ones do not pile up.
 const BATCH_PIECE_COUNT: usize = 128;
-
-/// Bytes written before the disk is told to start on them, so that little is left to do
-/// when the last byte came.
-const WRITE_BACK_LEN: u64 = 8 * 1024 * 1024;
 
 /// What follows a batch.
 enum Then {
@@ -44,12 +40,8 @@ struct Body {
 struct Pipeline<'a> {
     server: &'a DiskServer,
     upload: Arc<Upload>,
-    /// The batch being written, and the bytes in it.
-    writing: Option<JoinHandle<Result<Arc<File>, StorageError>>>,
-    /// What the disk is working on already.
-    write_back: Option<JoinHandle<()>>,
-    /// Bytes written since then.
-    written: u64,
+    /// The batch being written.
+    writing: Option<JoinHandle<Result<Option<Arc<File>>, StorageError>>>,
 }
 
 impl DiskServer {
@@ -62,8 +54,7 @@ impl DiskServer {
         check_range(&request.range, upload.size())?;
         let Range { start, end } = request.range;
         let mut body = Body { data: request.data, at: start, end };
-        let (writing, write_back) = (None, None);
-        let mut pipeline = Pipeline { server: self, upload, writing, write_back, written: 0 };
+        let mut pipeline = Pipeline { server: self, upload, writing: None };
         loop {
             let (batch, then) = body.next_batch().await;
             pipeline.upload.touch(self.shared.now());
@@ -131,7 +122,6 @@ impl Pipeline<'_> {
         if batch.len == 0 {
             return Ok(());
         }
-        self.written += batch.len;
         let (shared, upload) = (Arc::clone(&self.server.shared), Arc::clone(&self.upload));
         self.writing = Some(tokio::task::spawn_blocking(move || {
             let result = upload.write(&shared.disk, &batch);
@@ -146,29 +136,16 @@ impl Pipeline<'_> {
     /// Waits for the batch being written.
     async fn settle(&mut self) -> Result<(), StorageError> {
         let Some(writing) = self.writing.take() else { return Ok(()) };
-        let file = writing.await.unwrap_or_else(|_| Err(stopped()))?;
-        if self.written >= WRITE_BACK_LEN {
-            self.written = 0;
-            self.start_write_back(file).await;
+        if let Some(file) = writing.await.unwrap_or_else(|_| Err(stopped()))? {
+            self.upload.start_write_back(file).await;
         }
         Ok(())
     }
 
-    async fn start_write_back(&mut self, file: Arc<File>) {
-        if let Some(write_back) = self.write_back.take() {
-            // The disk is slower than the client: let the client wait rather than fill the memory.
-            let _early = write_back.await;
-        }
-        self.write_back = Some(tokio::task::spawn_blocking(move || {
-            // Only a head start: whatever fails is reported when the share is committed.
-            let _early = rustix::fs::fdatasync(&file);
-        }));
-    }
-
     async fn finish(mut self, batch: Batch) -> Result<WriteProgress, StorageError> {
         self.settle().await?;
-        let upload = self.upload;
-        let required = self
+        let upload = Arc::clone(&self.upload);
+        let Written { missing, due } = self
             .server
             .blocking(move |shared| {
                 let result = upload.write_last(&shared.disk, &batch);
@@ -178,7 +155,10 @@ impl Pipeline<'_> {
                 result
             })
             .await?;
-        Ok(WriteProgress { required })
+        if let Some(file) = due {
+            self.upload.start_write_back(file).await;
+        }
+        Ok(WriteProgress { required: missing })
     }
 }
 

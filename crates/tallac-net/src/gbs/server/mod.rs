@@ -16,6 +16,7 @@ use rustls::ServerConfig;
 use tallac_core::storage::StorageServer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::auth;
@@ -74,6 +75,8 @@ struct State {
     authorization: HeaderValue,
     tls: Arc<ServerConfig>,
     limits: ServerLimits,
+    /// Connections that may still be served, whatever port they come to.
+    slots: Semaphore,
     room: body::Room,
 }
 
@@ -108,8 +111,9 @@ impl GbsServer {
     ) -> Result<Self, rustls::Error> {
         let tls = Arc::new(identity::server_config(certificate.certified_key())?);
         let authorization = auth::authorization(swissnum);
-        let room = body::Room::new(limits.slot_bodies_max);
-        Ok(Self { state: Arc::new(State { storage, authorization, tls, limits, room }) })
+        let (slots, room) =
+            (Semaphore::new(limits.connections_max), body::Room::new(limits.slot_bodies_max));
+        Ok(Self { state: Arc::new(State { storage, authorization, tls, limits, slots, room }) })
     }
 
     /// Serves connections to `listener` until `shutdown` is ready. Then takes no more, lets
@@ -133,6 +137,8 @@ impl GbsServer {
         stream: impl AsyncRead + AsyncWrite + Unpin + Send,
         draining: CancellationToken,
     ) -> io::Result<()> {
-        connection::serve(self.state.clone(), stream, draining).await
+        let turn = draining.run_until_cancelled(self.state.slots.acquire()).await;
+        let Some(Ok(_slot)) = turn else { return Ok(()) };
+        connection::serve(self.state.clone(), stream, draining.clone()).await
     }
 }
