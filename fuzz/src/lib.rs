@@ -21,6 +21,7 @@ pub mod gbs_texts;
 pub mod hidden_networks;
 pub mod mutable_shares;
 pub mod mutate;
+pub mod negotiations;
 pub mod share_headers;
 pub mod shares;
 pub mod slot_containers;
@@ -63,6 +64,7 @@ pub const TARGETS: &[Target] = targets![
     gbs_texts,
     hidden_networks,
     mutable_shares,
+    negotiations,
     share_headers,
     shares,
     slot_containers,

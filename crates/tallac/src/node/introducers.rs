@@ -23,6 +23,10 @@ use crate::node_files::{NodeIdentity, next_seqnum, read_introducer_cache, write_
 /// How long to gather what an introducer tells before it is written to its cache.
 const CACHE_DELAY: Duration = Duration::from_secs(1);
 
+/// How often an introducer that is away is looked for with short pauses again: theirs grow to an
+/// hour, and a grid should not wait so long for one that is back.
+const RETRY_INTERVAL: Duration = Duration::from_secs(300);
+
 /// Oldest version of Tahoe-LAFS that can speak with us, as it says itself.
 const OLDEST_SUPPORTED: &str = "1.0.0";
 
@@ -101,6 +105,8 @@ impl Listener {
         let mut first_attempt_is_over = false;
         // When to write the cache, if there is something to be written.
         let mut write_at = None;
+        let mut retries = tokio::time::interval(RETRY_INTERVAL);
+        retries.tick().await;
         loop {
             let due = async {
                 match write_at {
@@ -122,6 +128,11 @@ impl Listener {
                     first_attempt_is_over = true;
                     if failed {
                         self.take_cache().await;
+                    }
+                }
+                _ = retries.tick() => {
+                    if matches!(self.client.state(), IntroducerState::Connecting { .. }) {
+                        self.client.retry_soon();
                     }
                 }
                 () = due => {
