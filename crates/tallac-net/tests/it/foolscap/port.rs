@@ -9,6 +9,7 @@ use tallac_net::foolscap_storage::FoolscapStorage;
 use tallac_net::gbs::{GbsClient, GbsServer};
 use tallac_net::identity::{Location, Nurl, SpkiHash};
 use tallac_net::switch::{Switch, SwitchLimits};
+use tallac_net::transport::Ways;
 use tallac_testkit::SimServer;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -40,7 +41,7 @@ async fn both_protocols_are_served() {
     let nurl = Nurl::new(SpkiHash::of(&CERTIFICATE), location, swissnum);
 
     let (_tub, foolscap) = client_of(&furl);
-    let gbs = GbsClient::new(&[nurl]).unwrap();
+    let gbs = GbsClient::new(&[nurl], &Ways::direct()).unwrap();
     let version = foolscap.version().await.unwrap();
     assert_eq!(gbs.version().await.unwrap(), version);
     assert_eq!(foolscap.version().await.unwrap(), version);
@@ -54,7 +55,7 @@ async fn a_tub_alone_speaks_no_https() {
     let listening = Listening::start().await;
     let location = Location::new("127.0.0.1", listening.port).unwrap();
     let nurl = Nurl::new(SpkiHash::of(&CERTIFICATE), location, Swissnum::generate().unwrap());
-    assert!(GbsClient::new(&[nurl]).unwrap().version().await.is_err());
+    assert!(GbsClient::new(&[nurl], &Ways::direct()).unwrap().version().await.is_err());
     listening.stop().await;
 }
 
