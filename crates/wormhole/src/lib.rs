@@ -18,6 +18,7 @@
 //! ```
 
 mod code;
+mod connect;
 mod error;
 mod key;
 mod mailbox;
@@ -26,6 +27,7 @@ mod url;
 mod wormhole;
 
 pub use code::{Code, CodeError};
+pub use connect::{Connect, Connecting, Stream};
 pub use error::Error;
 pub use messages::Mood;
 pub use wormhole::{Server, Wormhole};

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
+use crate::connect::{Connect, Stream};
 use crate::error::Error;
 use crate::messages::{Message, Mood, Request, Response, TEXT_LEN_MAX};
 use crate::url::Url;
@@ -29,19 +29,25 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection to a rendezvous server.
 pub(crate) struct Mailbox {
-    stream: WebSocketStream<TcpStream>,
+    stream: WebSocketStream<Box<dyn Stream>>,
     heard: Instant,
 }
 
 impl Mailbox {
     /// Connects, and says who we are.
-    pub(crate) async fn connect(url: &Url, app_id: &str, side: &str) -> Result<Self, Error> {
+    pub(crate) async fn connect(
+        url: &Url,
+        connect: &dyn Connect,
+        app_id: &str,
+        side: &str,
+    ) -> Result<Self, Error> {
         let unreachable = |problem: String| {
             let address = format!("{}:{}", url.host, url.port);
             Error::Unreachable { address, problem }
         };
         let connecting = async {
-            let tcp = TcpStream::connect((url.host.as_str(), url.port))
+            let stream = connect
+                .connect(&url.host, url.port)
                 .await
                 .map_err(|error| unreachable(error.to_string()))?;
             let limits = WebSocketConfig::default()
@@ -50,7 +56,7 @@ impl Mailbox {
                 .max_message_size(Some(TEXT_LEN_MAX))
                 .max_frame_size(Some(TEXT_LEN_MAX));
             let request = url.text.as_str();
-            tokio_tungstenite::client_async_with_config(request, tcp, Some(limits))
+            tokio_tungstenite::client_async_with_config(request, stream, Some(limits))
                 .await
                 .map_err(|error| unreachable(error.to_string()))
         };

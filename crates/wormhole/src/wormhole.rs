@@ -1,6 +1,7 @@
 //! The conversation of the two sides.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
@@ -9,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::MESSAGE_LEN_MAX;
 use crate::code::Code;
+use crate::connect::{Connect, Directly};
 use crate::error::Error;
 use crate::key::{Exchange, SharedKey};
 use crate::mailbox::Mailbox;
@@ -32,6 +34,7 @@ const VERSIONS: &[u8] = b"{\"app_versions\": {}}";
 pub struct Server {
     url: Url,
     app_id: String,
+    connect: Arc<dyn Connect>,
 }
 
 impl Server {
@@ -40,7 +43,13 @@ impl Server {
     /// # Errors
     /// When that is no such URL.
     pub fn new(url: &str, app_id: impl Into<String>) -> Result<Self, Error> {
-        Ok(Self { url: Url::parse(url)?, app_id: app_id.into() })
+        Ok(Self { url: Url::parse(url)?, app_id: app_id.into(), connect: Arc::new(Directly) })
+    }
+
+    /// The same, connected to in another way than openly.
+    #[must_use]
+    pub fn over(self, connect: Arc<dyn Connect>) -> Self {
+        Self { connect, ..self }
     }
 
     /// Begins a conversation: the other side must be told the code.
@@ -51,7 +60,7 @@ impl Server {
         let mut random = [0; 2];
         getrandom::fill(&mut random)?;
         let side = new_side()?;
-        let mut mailbox = Mailbox::connect(&self.url, &self.app_id, &side).await?;
+        let mut mailbox = Mailbox::connect(&self.url, &*self.connect, &self.app_id, &side).await?;
         let nameplate = mailbox.allocate().await?;
         let code = Code::new(&nameplate, random)
             .map_err(|_| Error::Nonsense("the rendezvous server's nameplate is no number"))?;
@@ -65,7 +74,7 @@ impl Server {
     /// with the first message.
     pub async fn join(&self, code: Code) -> Result<Wormhole, Error> {
         let side = new_side()?;
-        let mailbox = Mailbox::connect(&self.url, &self.app_id, &side).await?;
+        let mailbox = Mailbox::connect(&self.url, &*self.connect, &self.app_id, &side).await?;
         self.begin(mailbox, side, code).await
     }
 

@@ -1,11 +1,15 @@
 //! What both ends of an invitation have in common (section 11.4): where they meet, how long they
 //! wait, and what each first says it can do.
 
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
-use wormhole::{Error, Mood, Server, Wormhole};
+use tallac_net::identity::Location;
+use tallac_net::transport::{Network, Ways};
+use wormhole::{Connect, Connecting, Error, Mood, Server, Stream, Wormhole};
 
 use super::Globals;
 
@@ -58,11 +62,28 @@ impl End {
     }
 }
 
-/// The rendezvous server.
-pub(super) fn server(globals: &Globals) -> Result<(Server, String)> {
+/// The rendezvous server, which is reached like any other peer.
+pub(super) fn server(globals: &Globals, ways: Ways) -> Result<(Server, String)> {
     let url = globals.wormhole_server.as_deref().unwrap_or(SERVER);
     let app_id = globals.wormhole_invite_appid.as_deref().unwrap_or(APP_ID);
-    Ok((Server::new(url, app_id)?, url.to_owned()))
+    Ok((Server::new(url, app_id)?.over(Arc::new(Reached(ways))), url.to_owned()))
+}
+
+/// Connects in the ways that are allowed.
+#[derive(Debug)]
+struct Reached(Ways);
+
+impl Connect for Reached {
+    fn connect<'a>(&'a self, host: &'a str, port: u16) -> Connecting<'a> {
+        Box::pin(async move {
+            let location = Location::new(host, port).map_err(io::Error::other)?;
+            let route = self.0.route(Network::Tcp, &location).ok_or_else(|| {
+                io::Error::other("[connections] tcp allows no way to it, or Tor leads not there")
+            })?;
+            let stream: Box<dyn Stream> = Box::new(route.open().await?);
+            Ok(stream)
+        })
+    }
 }
 
 /// Ends the conversation, however it went.

@@ -12,6 +12,7 @@ use super::invitation::{self, End, PATIENCE};
 use super::quote::quoted_path;
 use super::{Globals, UsageError};
 use crate::config::Invitation;
+use crate::node::ways;
 
 /// Invite a new node to this grid.
 ///
@@ -52,7 +53,8 @@ pub(super) async fn run(args: InviteArgs, globals: &Globals) -> Result<ExitCode>
         "introducer": invitation.introducer,
     });
 
-    let (server, url) = invitation::server(globals)?;
+    let ways = ways::outgoing(&invitation.directory, &invitation.connections)?;
+    let (server, url) = invitation::server(globals, ways)?;
     globals.say(format!("Connecting to '{url}'..."))?;
     let mut wormhole = server.allocate().await?;
     globals.say("Connected to wormhole server")?;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::client;
+use super::connections::{self, Connections};
 use super::error::ConfigError;
 use super::reader::Reader;
 use super::{CONFIG_FILE, Ini, NodeDirectory, NodeKind, keys};
@@ -15,6 +16,10 @@ pub struct Invitation {
     pub introducer: String,
     /// How many shares are needed, on how many servers they must be, how many there are.
     pub shares: (u16, u16, u16),
+    /// How the node that invites reaches others.
+    pub connections: Connections,
+    /// The node that invites.
+    pub directory: NodeDirectory,
 }
 
 impl std::fmt::Debug for Invitation {
@@ -50,6 +55,8 @@ impl Invitation {
             Ini::parse(&text).map_err(|error| ConfigError::Ini { file: file.clone(), error })?;
         keys::check(&file, &ini, directory.kind().unwrap_or(NodeKind::Client))?;
         let reader = Reader { directory: &directory, file: &file, ini: &ini };
+        let reveal_ip = reader.boolean(("node", "reveal-ip-address"), true)?;
+        let connections = connections::read(&reader, reveal_ip)?;
         let known = client::introducers(&reader)?.into_values().next();
         let own = || files::read_text(&directory.private("introducer.furl"));
         let introducer = match known {
@@ -57,9 +64,7 @@ impl Invitation {
             None => own()?.map(|text| text.trim().to_owned()).filter(|furl| !furl.is_empty()),
         };
         let shown = || directory.path().display().to_string();
-        Ok(Self {
-            introducer: introducer.ok_or_else(|| InvitationError::NoIntroducer(shown()))?,
-            shares: client::shares(&reader)?,
-        })
+        let introducer = introducer.ok_or_else(|| InvitationError::NoIntroducer(shown()))?;
+        Ok(Self { introducer, shares: client::shares(&reader)?, connections, directory })
     }
 }

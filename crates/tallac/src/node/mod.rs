@@ -9,7 +9,7 @@ mod servers;
 mod service;
 mod storage;
 mod tub;
-mod ways;
+pub(crate) mod ways;
 
 use anyhow::Result;
 use tallac_grid::grid::Grid;

@@ -23,8 +23,31 @@ pub(super) fn start(
     directory: &NodeDirectory,
     connections: &Connections,
 ) -> Result<Ways> {
+    let socks = start_tor(tree, directory, &connections.tor)?;
+    Ok(ways_with(socks, connections))
+}
+
+/// How a command of a node with these settings reaches others, while the node runs or not. A Tor of
+/// the node's own is there only while it runs.
+///
+/// # Errors
+/// When the node's directory has too long a path for that Tor.
+pub(crate) fn outgoing(directory: &NodeDirectory, connections: &Connections) -> Result<Ways> {
+    let tor = &connections.tor;
+    let socks = match tor.launch {
+        true => SocksPort::Control(Endpoint::unix(directory.private("tor.control"))?),
+        false => socks_of_running(tor),
+    };
+    Ok(ways_with(socks, connections))
+}
+
+/// Through Tor, and no other way.
+pub(crate) fn through_tor(socks: SocksPort) -> Ways {
+    Ways::none().with_tor(Tor::new(socks)).followed_over(Network::Tcp, Some(Way::Tor))
+}
+
+fn ways_with(socks: SocksPort, connections: &Connections) -> Ways {
     let Connections { tcp, tor, i2p } = connections;
-    let socks = start_tor(tree, directory, tor)?;
     let mut ways = Ways::none().followed_over(Network::Tcp, *tcp);
     if tor.enabled {
         ways = ways.with_tor(Tor::new(socks));
@@ -32,7 +55,7 @@ pub(super) fn start(
     if i2p.enabled {
         ways = ways.with_i2p(I2p::new(sam_port(i2p)));
     }
-    Ok(ways)
+    ways
 }
 
 /// How a server of `servers.yaml` is reached.
@@ -80,13 +103,8 @@ fn start_tor(tree: &mut Tree, directory: &NodeDirectory, tor: &TorConfig) -> Res
         let (service, launched) = TorService::launching(launch, onion);
         (Some(service), SocksPort::Launched(launched))
     } else {
-        let socks = match (&tor.socks_port, &tor.control_port) {
-            (Some(socks), _) => SocksPort::At(socks.clone()),
-            (None, Some(control)) => SocksPort::Control(control.clone()),
-            (None, None) => SocksPort::Default,
-        };
         let service = tor.control_port.clone().zip(onion);
-        (service.map(|(control, onion)| TorService::at(control, onion)), socks)
+        (service.map(|(control, onion)| TorService::at(control, onion)), socks_of_running(tor))
     };
     if let Some(service) = service.map(Arc::new) {
         tree.start(Service::new("Tor", OnFailure::Restart, move |stop| {
@@ -95,6 +113,15 @@ fn start_tor(tree: &mut Tree, directory: &NodeDirectory, tor: &TorConfig) -> Res
         }));
     }
     Ok(socks)
+}
+
+/// How the SOCKS port is found of a Tor that the node does not launch.
+fn socks_of_running(tor: &TorConfig) -> SocksPort {
+    match (&tor.socks_port, &tor.control_port) {
+        (Some(socks), _) => SocksPort::At(socks.clone()),
+        (None, Some(control)) => SocksPort::Control(control.clone()),
+        (None, None) => SocksPort::Default,
+    }
 }
 
 fn onion_service(onion: &OnionConfig) -> Result<OnionService> {

@@ -220,3 +220,25 @@ fn without_tor_or_i2p_nothing_is_made() {
         assert!(!dir.join("n").exists(), "{args:?}");
     }
 }
+
+/// Not even to invite, or to be invited.
+#[test]
+fn invitations_do_not_go_past_tor() {
+    let (_guard, dir) = scratch();
+    let rendezvous = TcpListener::bind("127.0.0.1:0").unwrap();
+    rendezvous.set_nonblocking(true).unwrap();
+    let url = format!("ws://127.0.0.1:{}/v1", rendezvous.local_addr().unwrap().port());
+    let furl = "pb://v67jiisoty6ooyxlql5fuucitqiok2ic@tor:x.onion:1/introducer";
+    let done = tallac(&dir, &["create-client", "--hide-ip", "--introducer", furl, "inviter"]);
+    assert_eq!(done.status, 0, "{done:?}");
+    let cases: [&[&str]; 2] =
+        [&["-d", "inviter", "invite", "me"], &["create-client", "--hide-ip", "--join=1-a-b", "n"]];
+    for args in cases {
+        let done = tallac(&dir, &[&["--wormhole-server", &url], args].concat());
+        assert_eq!(done.status, 1, "{args:?}: {done:?}");
+        assert!(done.err.contains("allows no way to it"), "{args:?}: {done:?}");
+    }
+    let accepted = rendezvous.accept().map(|(_, peer)| peer);
+    assert_eq!(accepted.unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    assert!(!dir.join("n").exists());
+}
