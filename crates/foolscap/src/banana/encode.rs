@@ -17,8 +17,9 @@ const FAILURE_MESSAGE_LEN_MAX: usize = 1000;
 const FAILURE_KIND_LEN_MAX: usize = 200;
 const FAILURE_TRACEBACK_LEN_MAX: usize = 1900;
 
-/// What peers are told instead of where something failed.
-const NO_TRACEBACK: &str = "Traceback unavailable\n";
+/// What peers are told instead of where something failed. What failed follows, since the traceback
+/// is all that Python shows its user.
+const NO_TRACEBACK: &str = "Traceback unavailable";
 
 /// The bytes of a message, in pieces to be sent one after the other.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -108,12 +109,16 @@ impl Encoder {
 
     /// Says that a call of the peer failed. Texts that are longer than peers take are cut.
     pub fn error(&mut self, request: RequestId, failure: &Failure) -> Pieces {
-        let traceback = match failure.traceback.as_str() {
-            "" => NO_TRACEBACK,
-            traceback => cut(traceback, FAILURE_TRACEBACK_LEN_MAX),
-        };
         let kind = cut(&failure.kind, FAILURE_KIND_LEN_MAX);
         let message = cut(&failure.message, FAILURE_MESSAGE_LEN_MAX);
+        let instead;
+        let traceback = match failure.traceback.as_str() {
+            "" => {
+                instead = format!("{NO_TRACEBACK}\n{kind}: {message}\n");
+                &instead
+            }
+            traceback => cut(traceback, FAILURE_TRACEBACK_LEN_MAX),
+        };
         let parents = [kind, "builtins.Exception", "builtins.BaseException", "builtins.object"];
         let mut writer = Writer::new(self.opens, Limits::default());
         let written = writer.sequence("error", |writer| {

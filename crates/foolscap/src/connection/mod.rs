@@ -14,6 +14,7 @@ mod write;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -49,7 +50,7 @@ pub(crate) enum Lost {
     Closed,
     /// The stream failed.
     #[error("{0}")]
-    Io(#[from] std::io::Error),
+    Io(io::Error),
     /// The peer broke the protocol.
     #[error("protocol error: {0}")]
     Protocol(#[from] ProtocolError),
@@ -68,6 +69,17 @@ pub(crate) enum Lost {
     /// We closed it.
     #[error("the tub was stopped")]
     Stopped,
+}
+
+impl From<io::Error> for Lost {
+    fn from(error: io::Error) -> Self {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+        match error.kind() {
+            // Many end without a farewell.
+            BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof => Self::Closed,
+            _ => Self::Io(error),
+        }
+    }
 }
 
 /// One connection.

@@ -24,7 +24,7 @@ pub(super) async fn write(
 ) -> Lost {
     match write_all(connection, &mut stream).await {
         Ok(why) => why,
-        Err(error) => Lost::Io(error),
+        Err(error) => error.into(),
     }
 }
 

@@ -177,6 +177,19 @@ async fn no_answer_is_sent_when_none_is_wanted() {
 }
 
 #[tokio::test]
+async fn who_leaves_without_a_farewell_has_simply_left() {
+    let network = Network::default();
+    let (theirs, _thing, furl) = serving(&network, master());
+    let ours = network.tub(minor());
+    let reference = ours.get_reference(&furl).await.unwrap();
+    let there = theirs.0.table().connection(ours.tub_id()).unwrap();
+    reference.connection().lose(crate::connection::Lost::Replaced);
+    there.ended().await;
+    assert!(matches!(there.why(), None | Some(crate::connection::Lost::Closed)));
+    assert!(!reference.is_connected());
+}
+
+#[tokio::test]
 async fn a_lost_connection_fails_what_waits() {
     let (theirs, thing, ours, reference) = pair().await;
     let mine = Arc::new(Thing::default());
