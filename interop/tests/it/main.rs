@@ -8,7 +8,9 @@ mod commands;
 mod conformance;
 mod containers;
 mod directories;
+mod grid_manager;
 mod grids;
+mod invitations;
 mod mutable;
 mod swap;
 
