@@ -8,6 +8,8 @@
 //! With a nightly toolchain, `cargo fuzz run NAME --features link` lets libFuzzer search for worse.
 
 pub mod announcements;
+pub mod banana_messages;
+pub mod banana_tokens;
 pub mod caps;
 pub mod certificates;
 pub mod configs;
@@ -16,8 +18,10 @@ pub mod directories;
 pub mod encodings;
 pub mod gbs_messages;
 pub mod gbs_texts;
+pub mod hidden_networks;
 pub mod mutable_shares;
 pub mod mutate;
+pub mod negotiations;
 pub mod share_headers;
 pub mod shares;
 pub mod slot_containers;
@@ -48,6 +52,8 @@ macro_rules! targets {
 /// Every target.
 pub const TARGETS: &[Target] = targets![
     announcements,
+    banana_messages,
+    banana_tokens,
     caps,
     certificates,
     configs,
@@ -56,7 +62,9 @@ pub const TARGETS: &[Target] = targets![
     encodings,
     gbs_messages,
     gbs_texts,
+    hidden_networks,
     mutable_shares,
+    negotiations,
     share_headers,
     shares,
     slot_containers,

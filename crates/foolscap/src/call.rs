@@ -1,17 +1,24 @@
 //! Calls: their arguments, and how they fail.
 
+use crate::object::Object;
 use crate::value::Value;
 
 /// The arguments of a call: by position first, then by name.
-#[derive(Debug, Clone, Default)]
-pub struct Arguments {
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arguments<O = Object> {
     /// In the order of the method's parameters.
-    pub positional: Vec<Value>,
+    pub positional: Vec<Value<O>>,
     /// The others, by the parameters' names.
-    pub named: Vec<(String, Value)>,
+    pub named: Vec<(String, Value<O>)>,
 }
 
-impl Arguments {
+impl<O> Default for Arguments<O> {
+    fn default() -> Self {
+        Self::none()
+    }
+}
+
+impl<O> Arguments<O> {
     /// None.
     #[must_use]
     pub const fn none() -> Self {
@@ -20,13 +27,13 @@ impl Arguments {
 
     /// These, by position.
     #[must_use]
-    pub const fn positional(positional: Vec<Value>) -> Self {
+    pub const fn positional(positional: Vec<Value<O>>) -> Self {
         Self { positional, named: Vec::new() }
     }
 
     /// One more, by name.
     #[must_use]
-    pub fn with(mut self, name: &str, value: Value) -> Self {
+    pub fn with(mut self, name: &str, value: Value<O>) -> Self {
         self.named.push((name.to_owned(), value));
         self
     }
@@ -35,9 +42,27 @@ impl Arguments {
     ///
     /// # Errors
     /// A violation when one is missing, unknown, or given twice.
-    pub fn bind<const N: usize>(self, parameters: [&str; N]) -> Result<[Value; N], Failure> {
-        let _ = parameters;
-        unimplemented!()
+    pub fn bind<const N: usize>(self, parameters: [&str; N]) -> Result<[Value<O>; N], Failure> {
+        let mut values: [Option<Value<O>>; N] = std::array::from_fn(|_| None);
+        if self.positional.len() > N {
+            return Err(Failure::violation(format!("the method has only {N} parameters")));
+        }
+        for (place, value) in values.iter_mut().zip(self.positional) {
+            *place = Some(value);
+        }
+        for (name, value) in self.named {
+            let at = parameters.iter().position(|parameter| *parameter == name);
+            let Some(at) = at else {
+                return Err(Failure::violation("the method has no parameter of that name"));
+            };
+            if values[at].replace(value).is_some() {
+                return Err(Failure::violation(format!("{} is given twice", parameters[at])));
+            }
+        }
+        if let Some(at) = values.iter().position(Option::is_none) {
+            return Err(Failure::violation(format!("{} is missing", parameters[at])));
+        }
+        Ok(values.map(|value| value.unwrap_or(Value::None)))
     }
 }
 
@@ -79,4 +104,29 @@ pub enum CallError {
     /// What was to be sent is more than one message may hold.
     #[error("the call is larger than a message may be")]
     TooLarge,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Arguments, Failure};
+    use crate::value::Value;
+
+    type Taken = Arguments<()>;
+
+    #[test]
+    fn parameters_are_bound_by_position_and_by_name() {
+        let both = || Taken::positional(vec![Value::Int(1)]).with("c", Value::Int(3));
+        let bound = both().with("b", Value::Int(2)).bind(["a", "b", "c"]).unwrap();
+        assert_eq!(bound, [Value::Int(1), Value::Int(2), Value::Int(3)]);
+        assert_eq!(Taken::none().bind([]).unwrap(), []);
+        let check = |arguments: Taken, why: &str| {
+            let refused = arguments.bind(["a", "b", "c"]).unwrap_err();
+            assert_eq!(refused, Failure::violation(why));
+        };
+        check(both(), "b is missing");
+        check(both().with("a", Value::None), "a is given twice");
+        check(both().with("d", Value::None), "the method has no parameter of that name");
+        let four = Taken::positional(vec![Value::None; 4]);
+        check(four, "the method has only 3 parameters");
+    }
 }

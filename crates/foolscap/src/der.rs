@@ -1,10 +1,11 @@
-//! Just enough DER to find the public key in a certificate of any version.
+//! Just enough DER to find the public key in a certificate of any version, and who signed it.
 //!
 //! The Python program makes X.509 v1 certificates, which the usual libraries refuse to read. Nothing else
-//! of a certificate means anything here: not names, not dates, not who signed it.
+//! of a certificate means anything here: not names, not dates.
 
 const SEQUENCE: u8 = 0x30;
 const INTEGER: u8 = 0x02;
+const BIT_STRING: u8 = 0x03;
 /// The explicit tag that the version field has; v1 certificates leave that field out.
 const VERSION: u8 = 0xa0;
 
@@ -18,23 +19,55 @@ pub struct DerError;
 /// # Errors
 /// [`DerError`] when it is no certificate.
 pub fn spki_of(certificate: &[u8]) -> Result<&[u8], DerError> {
-    let (certificate, rest) = element(certificate, SEQUENCE)?;
-    if !rest.is_empty() {
-        return Err(DerError);
+    Ok(Parts::of(certificate)?.spki)
+}
+
+/// The parts of a certificate that say who signed it.
+pub(crate) struct Parts<'a> {
+    /// What is signed, header included.
+    pub(crate) signed: &'a [u8],
+    /// Who signed it, by name.
+    pub(crate) issuer: &'a [u8],
+    /// Whose it is, by name.
+    pub(crate) subject: &'a [u8],
+    /// Their key: a SubjectPublicKeyInfo, header included.
+    pub(crate) spki: &'a [u8],
+    /// What follows: the algorithm of the signature, and the signature.
+    seal: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    /// Takes a certificate apart.
+    pub(crate) fn of(certificate: &'a [u8]) -> Result<Self, DerError> {
+        let (certificate, rest) = element(certificate, SEQUENCE)?;
+        if !rest.is_empty() {
+            return Err(DerError);
+        }
+        let (signed, seal) = element(certificate.content, SEQUENCE)?;
+        let mut fields = signed.content;
+        if fields.first() == Some(&VERSION) {
+            fields = element(fields, VERSION)?.1;
+        }
+        let (_serial, fields) = element(fields, INTEGER)?;
+        let (_algorithm, fields) = element(fields, SEQUENCE)?;
+        let (issuer, fields) = element(fields, SEQUENCE)?;
+        let (_validity, fields) = element(fields, SEQUENCE)?;
+        let (subject, fields) = element(fields, SEQUENCE)?;
+        let (spki, _extensions) = element(fields, SEQUENCE)?;
+        let (issuer, subject) = (issuer.whole, subject.whole);
+        Ok(Self { signed: signed.whole, issuer, subject, spki: spki.whole, seal })
     }
-    let (mut fields, _signature) = element(certificate.content, SEQUENCE)
-        .map(|(signed, signature)| (signed.content, signature))?;
-    if fields.first() == Some(&VERSION) {
-        fields = element(fields, VERSION)?.1;
+
+    /// The algorithm of the signature, without header, and the signature.
+    pub(crate) fn signature(&self) -> Result<(&'a [u8], &'a [u8]), DerError> {
+        let (algorithm, rest) = element(self.seal, SEQUENCE)?;
+        let (bits, rest) = element(rest, BIT_STRING)?;
+        // Signatures are whole bytes: none of the bits of the last one is unused.
+        match (bits.content, rest) {
+            ([0, signature @ ..], []) => Ok((algorithm.content, signature)),
+            _ => Err(DerError),
+        }
     }
-    let (_serial, fields) = element(fields, INTEGER)?;
-    // Signature algorithm, issuer, validity and subject.
-    let mut fields = fields;
-    for _ in 0..4 {
-        fields = element(fields, SEQUENCE)?.1;
-    }
-    let (spki, _) = element(fields, SEQUENCE)?;
-    Ok(spki.whole)
 }
 
 struct Element<'a> {

@@ -62,14 +62,21 @@ impl Furl {
         hints: Vec<String>,
         name: Swissnum,
     ) -> Result<Self, FurlError> {
-        let is_hint = |hint: &String| {
-            !hint.is_empty()
-                && hint.bytes().all(|byte| byte.is_ascii_graphic() && !b",/".contains(&byte))
-        };
-        match hints.iter().all(is_hint) {
+        match hints.iter().all(|hint| Self::is_hint(hint)) {
             true => Ok(Self { tub_id, hints, name }),
             false => Err(FurlError::BadHint),
         }
+    }
+
+    /// Whether it can stand in a FURL as a hint.
+    pub(crate) fn is_hint(hint: &str) -> bool {
+        let is_part = |byte: u8| byte.is_ascii_graphic() && !b",/".contains(&byte);
+        !hint.is_empty() && hint.bytes().all(is_part)
+    }
+
+    /// The FURL of what the tub calls `name`. The hints must be such as can stand in a FURL.
+    pub(crate) const fn of(tub_id: TubId, hints: Vec<String>, name: Swissnum) -> Self {
+        Self { tub_id, hints, name }
     }
 
     /// The tub that it is at.

@@ -4,7 +4,9 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use crate::banana::Clid;
 use crate::call::{Arguments, CallError, Failure};
+use crate::connection::{Connection, Held};
 use crate::tub_id::TubId;
 use crate::value::Value;
 
@@ -35,6 +37,15 @@ pub struct IncomingCall {
     pub peer: TubId,
 }
 
+impl IncomingCall {
+    /// The failure that tells a peer that the object has no such method. `interface` is what the
+    /// object is.
+    #[must_use]
+    pub fn unknown_method(&self, interface: &str) -> Failure {
+        Failure::violation(format!("method '{}' not defined in {interface}", self.method))
+    }
+}
+
 /// An object in a value.
 #[derive(Clone)]
 pub enum Object {
@@ -42,6 +53,19 @@ pub enum Object {
     Local(Arc<dyn Referenceable>),
     /// One of a peer.
     Remote(RemoteReference),
+}
+
+/// Objects are equal when they are the same one.
+impl PartialEq for Object {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Local(one), Self::Local(other)) => {
+                std::ptr::addr_eq(Arc::as_ptr(one), Arc::as_ptr(other))
+            }
+            (Self::Remote(one), Self::Remote(other)) => Arc::ptr_eq(&one.0, &other.0),
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Debug for Object {
@@ -56,21 +80,31 @@ impl fmt::Debug for Object {
 /// An object of a peer, for as long as the connection lasts. The peer is told when the last clone
 /// is dropped.
 #[derive(Clone)]
-pub struct RemoteReference {
-    _private: (),
-}
+pub struct RemoteReference(Arc<Held>);
 
 impl RemoteReference {
+    pub(crate) const fn new(held: Arc<Held>) -> Self {
+        Self(held)
+    }
+
+    pub(crate) fn connection(&self) -> &Arc<Connection> {
+        self.0.connection()
+    }
+
+    pub(crate) fn clid(&self) -> Clid {
+        self.0.clid()
+    }
+
     /// The name of its interface, as the peer says.
     #[must_use]
     pub fn interface(&self) -> Option<&str> {
-        unimplemented!()
+        self.0.interface()
     }
 
     /// Whose it is.
     #[must_use]
     pub fn peer(&self) -> TubId {
-        unimplemented!()
+        self.connection().peer()
     }
 
     /// Calls a method and waits for its answer. Calls reach the peer in the order in which these
@@ -79,8 +113,7 @@ impl RemoteReference {
     /// # Errors
     /// [`CallError`]: what the peer answered, or that no answer will come.
     pub async fn call(&self, method: &str, arguments: Arguments) -> Result<Value, CallError> {
-        let _ = (method, arguments);
-        unimplemented!()
+        self.connection().request(self.clid(), method, arguments).await?.answer().await
     }
 
     /// Calls a method and wants no answer.
@@ -88,19 +121,19 @@ impl RemoteReference {
     /// # Errors
     /// [`CallError::Disconnected`] when the connection is lost already.
     pub async fn send(&self, method: &str, arguments: Arguments) -> Result<(), CallError> {
-        let _ = (method, arguments);
-        unimplemented!()
+        self.connection().tell(self.clid(), method, arguments).await
     }
 
     /// Whether the connection still stands.
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        unimplemented!()
+        self.connection().is_open()
     }
 
-    /// Waits until the connection is lost; at once if it is already.
+    /// Waits until the connection is lost; at once if it is already. A clone of the reference, or
+    /// this future, keeps the object alive at the peer.
     pub async fn disconnected(&self) {
-        unimplemented!()
+        self.connection().lost().cancelled().await;
     }
 }
 

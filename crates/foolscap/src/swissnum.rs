@@ -1,6 +1,7 @@
 //! The unguessable part of an address: whoever knows it may use what it names.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
@@ -70,6 +71,12 @@ impl PartialEq for Swissnum {
 }
 
 impl Eq for Swissnum {}
+
+impl Hash for Swissnum {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
 
 impl fmt::Debug for Swissnum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

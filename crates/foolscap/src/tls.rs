@@ -67,6 +67,26 @@ impl fmt::Debug for KeyVerifier {
     }
 }
 
+/// Whether whoever a certificate is for signed it. OpenSSL, and so the Python program, asks only
+/// for the same name as issuer and as subject. We also check the signature, if it is of a kind that
+/// is still in use; the MD5 and SHA-1 of certificates that are many years old are let pass. This
+/// costs no security: an identity is the hash of the whole certificate, and the handshake proves
+/// that the peer has the private key.
+pub(crate) fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
+    let Ok(parts) = der::Parts::of(certificate) else { return false };
+    let (Ok((algorithm, signature)), true) = (parts.signature(), parts.issuer == parts.subject)
+    else {
+        return false;
+    };
+    let spki = SubjectPublicKeyInfoDer::from(parts.spki);
+    let Ok(key) = webpki::RawPublicKeyEntity::try_from(&spki) else { return false };
+    let known = PROVIDER.signature_verification_algorithms.all;
+    let mut of_that_kind =
+        known.iter().filter(|known| known.signature_alg_id().as_ref() == algorithm).peekable();
+    of_that_kind.peek().is_none()
+        || of_that_kind.any(|known| key.verify_signature(*known, parts.signed, signature).is_ok())
+}
+
 fn spki<'a>(certificate: &'a CertificateDer<'_>) -> Result<SubjectPublicKeyInfoDer<'a>, Error> {
     let bad = |_| Error::InvalidCertificate(CertificateError::BadEncoding);
     der::spki_of(certificate).map(SubjectPublicKeyInfoDer::from).map_err(bad)

@@ -8,7 +8,7 @@ pub use signed::{
     Announcement, AnnouncementRefusal, MESSAGE_LEN_MAX, SERVICE_LEN_MAX, SignedAnnouncement,
     seqnum_of,
 };
-pub use table::{Accepted, AnnouncementTable, Ignored, TableLimits};
+pub use table::{Accepted, AnnouncementTable, Ignored, SERVERS_MAX, TableLimits};
 
 use std::fmt;
 
@@ -93,16 +93,27 @@ pub enum AnnouncementError {
 }
 
 impl StorageAnnouncement {
+    /// Reads the value that announces the server of this name, which must be a dictionary.
+    ///
+    /// # Errors
+    /// As [`from_keys`](Self::from_keys).
+    pub fn from_json(server_id: &str, announcement: &Value) -> Result<Self, AnnouncementError> {
+        let keys = announcement.as_object().ok_or(AnnouncementError::NotADictionary)?;
+        Self::from_keys(server_id, keys)
+    }
+
     /// Reads the dictionary that announces the server of this name. Keys that are not known here
     /// are left alone.
     ///
     /// # Errors
     /// [`AnnouncementError`], which names the key at fault and never repeats its value.
-    pub fn from_json(server_id: &str, announcement: &Value) -> Result<Self, AnnouncementError> {
+    pub fn from_keys(
+        server_id: &str,
+        keys: &Map<String, Value>,
+    ) -> Result<Self, AnnouncementError> {
         if server_id.is_empty() || server_id.len() > TEXT_LEN_MAX {
             return Err(AnnouncementError::BadServerId(server_id.len()));
         }
-        let keys = announcement.as_object().ok_or(AnnouncementError::NotADictionary)?;
         let furl = text(keys, FURL)?.ok_or(AnnouncementError::Missing(FURL))?;
         Ok(Self {
             server_id: ServerId::new(server_id),

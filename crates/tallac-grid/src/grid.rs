@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tallac_core::helper::UploadHelper;
 use tallac_core::immutable::{Encoding, EncodingError, SEGMENT_SIZE_DEFAULT};
 use tallac_core::secrets::{ConvergenceSecret, LeaseSecret};
 
@@ -53,6 +54,7 @@ pub struct Grid(Arc<Inner>);
 struct Inner {
     config: GridConfig,
     servers: ServerList,
+    helper: Option<Arc<dyn UploadHelper>>,
     mutable: MutableStore,
     open_files: OpenFiles,
     directories: DirectoryCache,
@@ -62,9 +64,19 @@ impl Grid {
     /// The grid of these servers. [`ServerList::monitor`] has to run for them to become usable.
     #[must_use]
     pub fn new(config: GridConfig, servers: ServerList) -> Self {
+        Self::with_helper(config, servers, None)
+    }
+
+    /// The same, with a helper that uploads for us whenever it is connected.
+    #[must_use]
+    pub fn with_helper(
+        config: GridConfig,
+        servers: ServerList,
+        helper: Option<Arc<dyn UploadHelper>>,
+    ) -> Self {
         let (mutable, directories) = (MutableStore::default(), DirectoryCache::default());
         let open_files = OpenFiles::default();
-        Self(Arc::new(Inner { config, servers, mutable, open_files, directories }))
+        Self(Arc::new(Inner { config, servers, helper, mutable, open_files, directories }))
     }
 
     /// How this client uses the grid.
@@ -95,6 +107,10 @@ impl Grid {
     #[must_use]
     pub fn mutable_files(&self) -> MutableFiles {
         MutableFiles::new(self.clone())
+    }
+
+    pub(crate) fn helper(&self) -> Option<&dyn UploadHelper> {
+        self.0.helper.as_deref()
     }
 
     pub(crate) fn open_files(&self) -> &OpenFiles {

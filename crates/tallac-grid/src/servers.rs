@@ -194,8 +194,8 @@ impl GridServer {
         }
     }
 
-    /// Asks it soon, if it does not answer at present.
-    fn retry_soon(&self) {
+    /// Asks it soon, if it does not answer at present, and with short pauses from now on.
+    pub fn retry_soon(&self) {
         if !self.is_connected() {
             self.reset.notify_one();
         }

@@ -5,9 +5,12 @@
 //! [`gbs::GbsClient`] is a [`tallac_core::storage::StorageServer`] somewhere else;
 //! [`gbs::GbsServer`] lets others reach anything that implements that trait.
 
+pub mod foolscap_storage;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod gbs;
+pub mod helper;
 pub mod identity;
 pub mod introducer;
+pub mod switch;
 pub mod transport;

@@ -13,12 +13,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tallac_core::ranges::RangeSet;
 use tallac_core::secrets::UploadSecret;
 use tallac_core::storage::StorageError;
 
 use crate::container::lease::Lease;
 use crate::disk::{Disk, IncomingFile, ShareKey};
-use crate::ranges::RangeSet;
 
 /// An upload that nobody writes to for so long is given up (section 3.5).
 pub(crate) const IDLE_MAX: Duration = Duration::from_secs(30 * 60);

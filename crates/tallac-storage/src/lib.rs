@@ -10,7 +10,6 @@ mod config;
 pub mod container;
 pub mod disk;
 mod incoming;
-mod ranges;
 mod server;
 mod stats;
 

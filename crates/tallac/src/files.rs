@@ -55,6 +55,14 @@ impl FileError {
 /// # Errors
 /// When the file cannot be read, is no text, or is unreasonably long.
 pub fn read_text(path: &Path) -> Result<Option<String>, FileError> {
+    read_text_up_to(path, LEN_MAX)
+}
+
+/// The text in a file that may have so many bytes; nothing if there is no such file.
+///
+/// # Errors
+/// When the file cannot be read, is no text, or has more.
+pub fn read_text_up_to(path: &Path, len_max: u64) -> Result<Option<String>, FileError> {
     let failed = |source| FileError::new("read", path, source);
     let file = match File::open(path) {
         Ok(file) => file,
@@ -62,9 +70,9 @@ pub fn read_text(path: &Path) -> Result<Option<String>, FileError> {
         Err(error) => return Err(failed(error)),
     };
     let mut text = String::new();
-    file.take(LEN_MAX + 1).read_to_string(&mut text).map_err(failed)?;
-    if text.len() as u64 > LEN_MAX {
-        return Err(failed(io::Error::other(format!("it has more than {LEN_MAX} bytes"))));
+    file.take(len_max + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > len_max {
+        return Err(failed(io::Error::other(format!("it has more than {len_max} bytes"))));
     }
     Ok(Some(text))
 }

@@ -7,6 +7,7 @@
 pub mod cli;
 pub mod config;
 pub mod files;
+pub mod helper;
 mod local_grid;
 mod node;
 pub mod node_files;

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use futures_util::future;
+use tallac_grid::grid::Grid;
 use tallac_net::identity::{SpkiHash, nurls_of};
 
-use crate::cli::create_node::{self, Settings, Shares};
+use crate::cli::create_node::{self, Reach, Settings, Shares};
 use crate::config::servers_yaml::{self, StaticServer};
 use crate::config::{NodeConfig, NodeDirectory};
 use crate::node::{Node, listen};
@@ -44,6 +45,7 @@ pub(crate) struct Made {
 #[derive(Debug)]
 pub(crate) struct LocalGrid {
     gateway: Node,
+    grid: Grid,
     /// By name; `None` once stopped.
     storage: Vec<(String, Option<Node>)>,
 }
@@ -58,13 +60,19 @@ impl LocalGrid {
         let starts = names.iter().map(|name| start_node(dir, name));
         let nodes = future::try_join_all(starts).await?;
         let gateway = start_node(dir, GATEWAY).await?;
+        let grid = gateway.grid().context("the gateway is no client")?.clone();
         let storage = names.into_iter().zip(nodes.into_iter().map(Some)).collect();
-        Ok(Self { gateway, storage })
+        Ok(Self { gateway, grid, storage })
     }
 
     /// The node that serves users.
     pub(crate) const fn gateway(&self) -> &Node {
         &self.gateway
+    }
+
+    /// Its client of the grid.
+    pub(crate) const fn grid(&self) -> &Grid {
+        &self.grid
     }
 
     /// Stops the first `count` storage servers that still run; gives their names.
@@ -171,8 +179,7 @@ fn settings(nickname: &str, shares: Shares) -> Settings {
         nickname: nickname.to_owned(),
         introducer: None,
         web_port: String::new(),
-        tub_port: "disabled".to_owned(),
-        tub_location: "disabled".to_owned(),
+        reach: Reach::disabled(),
         shares,
         storage: false,
         storage_dir: None,
@@ -187,15 +194,17 @@ fn make_storage(path: &Path, port: u16, shares: Shares) -> Result<(PathBuf, Stat
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let directory = NodeDirectory::new(path)?;
     let settings = Settings {
-        tub_port: format!("tcp:{port}:interface=127.0.0.1"),
-        tub_location: format!("tcp:127.0.0.1:{port}"),
+        reach: Reach::at(
+            format!("tcp:{port}:interface=127.0.0.1"),
+            format!("tcp:127.0.0.1:{port}"),
+        ),
         storage: true,
         ..settings(&name, shares)
     };
     create_node::make(&directory, &settings)?;
     let identity = NodeIdentity::load_or_create(&directory)?;
     let seed = PermutationSeed::load_or_create(&directory, &identity, &directory.file("storage"))?;
-    let furl = storage_furl(&directory, &identity.certificate, &[settings.tub_location])?;
+    let furl = storage_furl(&directory, &identity.certificate, &[settings.reach.tub_location])?;
     let server = StaticServer {
         server_id: identity.server_id,
         nickname: name,

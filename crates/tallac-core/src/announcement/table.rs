@@ -7,6 +7,9 @@ use std::sync::Arc;
 use super::signed::Announcement;
 use crate::crypto::VerifyingKey;
 
+/// Most servers that are taken notice of: more than any grid has.
+pub const SERVERS_MAX: usize = 10_000;
+
 /// How much a table takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TableLimits {
@@ -21,7 +24,7 @@ pub struct TableLimits {
 impl Default for TableLimits {
     /// More than any grid has.
     fn default() -> Self {
-        Self { per_service: 10_000, total: 12_000, bytes: 32 << 20 }
+        Self { per_service: SERVERS_MAX, total: 12_000, bytes: 32 << 20 }
     }
 }
 

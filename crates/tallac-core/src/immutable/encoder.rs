@@ -48,7 +48,8 @@ pub struct EncodedSegment {
 pub struct Encoder {
     geometry: Geometry,
     layout: ShareLayout,
-    cipher: Aes128Ctr,
+    /// None for what is encrypted already.
+    cipher: Option<Aes128Ctr>,
     codec: Codec,
     crypttext: Stream,
     segment_hashes: Vec<Hash>,
@@ -69,10 +70,16 @@ impl Encoder {
     /// For a file of these sizes, encrypted with `key`.
     #[must_use]
     pub fn new(geometry: Geometry, key: &[u8; 16]) -> Self {
+        Self { cipher: Some(Aes128Ctr::new(key)), ..Self::for_ciphertext(geometry) }
+    }
+
+    /// For a file of these sizes that is given as ciphertext.
+    #[must_use]
+    pub fn for_ciphertext(geometry: Geometry) -> Self {
         let (k, n) = (geometry.encoding().needed(), geometry.encoding().total());
         Self {
             layout: ShareLayout::for_upload(&geometry),
-            cipher: Aes128Ctr::new(key),
+            cipher: None,
             codec: Codec::new(k.into(), n.into()).expect("an Encoding has numbers that zfec takes"),
             crypttext: Stream::with_prefix(CRYPTTEXT.prefix()),
             segment_hashes: Vec::new(),
@@ -99,7 +106,8 @@ impl Encoder {
         self.layout.to_bytes().into()
     }
 
-    /// Encrypts, codes and hashes the next segment, given as plaintext.
+    /// Encrypts, codes and hashes the next segment, given as plaintext; as ciphertext if the
+    /// encoder is for that.
     ///
     /// # Errors
     /// [`EncodeError::WrongLength`], also when there is no next segment.
@@ -111,7 +119,9 @@ impl Encoder {
             return Err(EncodeError::WrongLength { segment: number, expected, found });
         }
         let mut segment = plaintext;
-        self.cipher.apply(self.geometry.segment_offset(number), &mut segment);
+        if let Some(cipher) = &mut self.cipher {
+            cipher.apply(self.geometry.segment_offset(number), &mut segment);
+        }
         let blocks = self.code(number, segment);
         Ok(EncodedSegment { number, blocks })
     }
@@ -179,7 +189,8 @@ impl Encoder {
             crypttext_tree: crypttext_tree.to_bytes().into(),
             block_trees,
             share_tree,
-            ueb: ueb_section(self.layout.version, &ueb).into(),
+            ueb_section: ueb_section(self.layout.version, &ueb).into(),
+            ueb: ueb.into(),
         })
     }
 }
@@ -199,11 +210,13 @@ fn ueb_section(version: LayoutVersion, ueb: &[u8]) -> Vec<u8> {
 pub struct EncodedFile {
     /// What the cap says of the file.
     pub ueb_hash: Hash,
+    /// What it is the hash of.
+    pub ueb: Bytes,
     plaintext_tree: Bytes,
     crypttext_tree: Bytes,
     block_trees: Vec<MerkleTree>,
     share_tree: MerkleTree,
-    ueb: Bytes,
+    ueb_section: Bytes,
 }
 
 impl EncodedFile {
@@ -225,7 +238,7 @@ impl EncodedFile {
             self.crypttext_tree.clone(),
             self.block_trees[share.index()].to_bytes().into(),
             chain.into(),
-            self.ueb.clone(),
+            self.ueb_section.clone(),
         ]
     }
 }
@@ -233,7 +246,7 @@ impl EncodedFile {
 #[cfg(test)]
 #[expect(clippy::cast_possible_truncation, reason = "the numbers of a test are small")]
 mod tests {
-    use super::super::{ConvergentKey, Encoding};
+    use super::super::{ConvergentKey, CrypttextHasher, Encoding};
     use super::*;
     use crate::hash;
     use crate::secrets::ConvergenceSecret;
@@ -270,6 +283,31 @@ mod tests {
             "561a358556560c7f9754bd0ff48e5a3f2baf1137c031e3aab298cf440117834a79566b6681c9451d",
             "431ab7dd87b7ad7e7f40fe16b7a42ae1",
         )));
+    }
+
+    #[test]
+    fn ciphertext_is_coded_as_it_is() {
+        let geometry = Geometry::for_upload(Encoding::new(2, 3).unwrap(), 500, 256).unwrap();
+        let plaintext = vec![b'a'; 500];
+        let mut ciphertext = plaintext.clone();
+        Aes128Ctr::new(&[7; 16]).apply(0, &mut ciphertext);
+        let mut encoders = [Encoder::new(geometry, &[7; 16]), Encoder::for_ciphertext(geometry)];
+        let mut hasher = CrypttextHasher::new(&geometry);
+        for segment in 0..2 {
+            let at = segment * 256..(segment * 256 + 256).min(500);
+            hasher.update(&ciphertext[at.clone()]);
+            let blocks = [&plaintext, &ciphertext]
+                .map(|text| text[at.clone()].to_vec())
+                .into_iter()
+                .zip(&mut encoders)
+                .map(|(text, encoder)| encoder.encode(text).unwrap().blocks);
+            let [a, b] = &blocks.collect::<Vec<_>>()[..] else { panic!("two encoders") };
+            assert_eq!(a, b);
+        }
+        let [a, b] = encoders.map(|encoder| encoder.finish().unwrap());
+        assert_eq!(a.ueb, b.ueb);
+        let ueb = Ueb::parse(&a.ueb, &a.ueb_hash, geometry.encoding(), 500).unwrap();
+        assert_eq!(ueb.crypttext_root, hasher.finish());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! answer and give back plaintext that is proven to be what was uploaded.
 
 mod convergence;
+mod crypttext;
 mod decoder;
 mod encoder;
 mod geometry;
@@ -14,6 +15,7 @@ mod ueb;
 mod verifier;
 
 pub use convergence::ConvergentKey;
+pub use crypttext::CrypttextHasher;
 pub use decoder::{DecodeError, SegmentDecoder, ShareRun};
 pub use encoder::{EncodeError, EncodedFile, EncodedSegment, Encoder};
 pub use geometry::{Encoding, EncodingError, Geometry, SEGMENT_SIZE_DEFAULT, SEGMENT_SIZE_MAX};

@@ -32,6 +32,7 @@ const PATIENCE: Patience =
 
 /// What was pushed.
 pub(super) struct Pushed {
+    pub(super) ueb: Bytes,
     pub(super) ueb_hash: UebHashBytes,
     pub(super) shares: BTreeMap<ShareNumber, ServerId>,
     pub(super) happiness: usize,
@@ -111,10 +112,10 @@ pub(super) async fn push(
                 progress.add(geometry.segment_len(number));
             }
             Encoded::End(file) => {
-                let ueb_hash = file.ueb_hash;
+                let (ueb, ueb_hash) = (file.ueb.clone(), file.ueb_hash);
                 push.send_last(|share| file.trailer(share)).await?;
                 let (shares, happiness) = push.finish().await?;
-                return Ok(Pushed { ueb_hash, shares, happiness });
+                return Ok(Pushed { ueb, ueb_hash, shares, happiness });
             }
         }
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tallac_core::cap::{ChkReadCap, LitCap};
+use tallac_core::helper::HelperError;
 use tallac_core::ids::{ServerId, ShareNumber};
 use tallac_core::immutable::{EncodeError, EncodingError};
 use tallac_core::placement::UploadUnhappiness;
@@ -85,6 +86,9 @@ pub enum UploadError {
     /// The source was read in pieces of the wrong length.
     #[error(transparent)]
     Encode(#[from] EncodeError),
+    /// The helper that was to upload the file did not.
+    #[error("the helper did not upload the file: {0}")]
+    Helper(#[from] HelperError),
     /// The system gave no random bytes.
     #[error("the operating system gave no random bytes for a key")]
     NoRandomness,

@@ -108,7 +108,12 @@ enum Answer {
 }
 
 impl Selector {
-    pub(super) fn new(grid: &Grid, geometry: &Geometry, storage_index: StorageIndex) -> Self {
+    pub(super) fn new(
+        grid: &Grid,
+        geometry: &Geometry,
+        storage_index: StorageIndex,
+        happy: usize,
+    ) -> Self {
         let encoding = geometry.encoding();
         let share_size = Encoder::share_size(geometry);
         let total = usize::from(encoding.total());
@@ -134,7 +139,7 @@ impl Selector {
             share_size,
             shares: ShareNumber::first(total).collect(),
             needed: encoding.needed().into(),
-            happy: grid.config().happy,
+            happy,
             upload_secret: UploadSecret::new(Vec::new()),
             not_permitted,
             grid: grid.clone(),

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
-use tokio::io::BufReader;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::BoxStream;
@@ -21,12 +20,11 @@ const READ_LEN: usize = 128 * 1024;
 const SERVER_NAME: &str = "storage.invalid";
 
 /// Does the server's side of a handshake.
-pub(crate) async fn accept(
+pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
     config: Arc<ServerConfig>,
-    tcp: TcpStream,
-) -> io::Result<TlsStream<TcpStream>> {
-    tcp.set_nodelay(true)?;
-    Ok(TlsAcceptor::from(config).accept(BufReader::with_capacity(READ_LEN, tcp)).await?.into())
+    stream: S,
+) -> io::Result<TlsStream<S>> {
+    Ok(TlsAcceptor::from(config).accept(BufReader::with_capacity(READ_LEN, stream)).await?.into())
 }
 
 /// Does the client's side of a handshake.

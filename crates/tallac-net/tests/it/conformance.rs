@@ -35,23 +35,3 @@ async fn all_cases_can_run_at_once() {
     futures_util::future::join_all(cases.iter().map(|case| case.run(&client))).await;
     served.stop().await;
 }
-
-/// Runs against the server at the NURL in `TALLAC_TEST_NURL`, such as a real Tahoe-LAFS node.
-#[tokio::test]
-#[ignore = "needs a server that runs already"]
-async fn a_server_elsewhere_conforms() {
-    let nurl = std::env::var("TALLAC_TEST_NURL").unwrap();
-    let client = GbsClient::new(&[nurl.parse().unwrap()], &Ways::direct()).unwrap();
-    let mut failed = Vec::new();
-    for case in conformance::cases() {
-        if !case.applies_to(Profile::Tahoe) {
-            continue;
-        }
-        let client = client.clone();
-        let run = tokio::spawn(async move { case.run(&client).await });
-        if run.await.is_err() {
-            failed.push(case.name());
-        }
-    }
-    assert_eq!(failed, Vec::<&str>::new());
-}

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tallac_core::cap::MutableFormat;
 use tallac_core::grid_manager::GridManagers;
 use tallac_core::immutable::{Encoding, SEGMENT_SIZE_DEFAULT, SEGMENT_SIZE_MAX};
+use tallac_net::identity::{Furl, FurlError};
 
 use super::error::ConfigError;
 use super::reader::{Place, Reader};
@@ -29,9 +30,9 @@ pub struct ClientConfig {
     /// Whether servers are only spoken to over Foolscap.
     pub force_foolscap: bool,
     /// Addresses of introducers by petname. Secret: whoever knows one may use the grid.
-    pub introducers: BTreeMap<String, String>,
+    pub introducers: BTreeMap<String, Furl>,
     /// Address of a helper, if one is to be used. Secret.
-    pub helper_furl: Option<String>,
+    pub helper_furl: Option<Furl>,
     /// Who may say which servers shares are put on.
     pub grid_managers: GridManagers,
 }
@@ -65,6 +66,7 @@ const HAPPY: Place = ("client", "shares.happy");
 const TOTAL: Place = ("client", "shares.total");
 const SEGMENT_SIZE: Place = ("client", "shares._max_immutable_segment_size_for_testing");
 const INTRODUCER: Place = ("client", "introducer.furl");
+const HELPER: Place = ("client", "helper.furl");
 
 pub(super) fn read(reader: &Reader<'_>) -> Result<ClientConfig, ConfigError> {
     let (needed, happy, total) = shares(reader)?;
@@ -79,7 +81,7 @@ pub(super) fn read(reader: &Reader<'_>) -> Result<ClientConfig, ConfigError> {
         },
         force_foolscap: reader.boolean(("client", "force_foolscap"), false)?,
         introducers: introducers(reader)?,
-        helper_furl: reader.filled(("client", "helper.furl"))?.filter(|furl| furl != "None"),
+        helper_furl: helper_furl(reader)?,
         grid_managers: grid_managers::trusted(reader)?,
     })
 }
@@ -120,7 +122,10 @@ fn segment_size_max(reader: &Reader<'_>) -> Result<u64, ConfigError> {
 /// The petname of the introducer that `introducer.furl` names.
 const DEFAULT_PETNAME: &str = "default";
 
-pub(super) fn introducers(reader: &Reader<'_>) -> Result<BTreeMap<String, String>, ConfigError> {
+/// Longest petname of an introducer, in bytes.
+const PETNAME_LEN_MAX: usize = 200;
+
+pub(super) fn introducers(reader: &Reader<'_>) -> Result<BTreeMap<String, Furl>, ConfigError> {
     let mut introducers = introducers_yaml(&reader.directory.private("introducers.yaml"))?;
     match reader.filled(INTRODUCER)? {
         Some(furl) if furl == "None" => {
@@ -135,15 +140,23 @@ pub(super) fn introducers(reader: &Reader<'_>) -> Result<BTreeMap<String, String
             Err(reader.wrong(INTRODUCER, problem.to_owned()))
         }
         Some(furl) => {
-            introducers.insert(DEFAULT_PETNAME.to_owned(), furl);
+            let furl = furl.trim().parse();
+            let furl = furl.map_err(|error: FurlError| reader.wrong(INTRODUCER, error.to_string()));
+            introducers.insert(DEFAULT_PETNAME.to_owned(), furl?);
             Ok(introducers)
         }
         None => Ok(introducers),
     }
 }
 
+fn helper_furl(reader: &Reader<'_>) -> Result<Option<Furl>, ConfigError> {
+    let Some(furl) = reader.filled(HELPER)?.filter(|furl| furl != "None") else { return Ok(None) };
+    let furl = furl.trim().parse();
+    furl.map(Some).map_err(|error: FurlError| reader.wrong(HELPER, error.to_string()))
+}
+
 /// `introducers: {petname: {furl: …}}`.
-fn introducers_yaml(file: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
+fn introducers_yaml(file: &Path) -> Result<BTreeMap<String, Furl>, ConfigError> {
     let Some(document) = yaml::read(file)? else { return Ok(BTreeMap::new()) };
     let wrong = |place: &str, problem: &str| ConfigError::Malformed {
         file: file.to_owned(),
@@ -155,11 +168,17 @@ fn introducers_yaml(file: &Path) -> Result<BTreeMap<String, String>, ConfigError
         Some(Value::Object(entries)) => entries,
         _ => return Err(wrong("", "must be like introducers: {petname: {furl: pb://…}}")),
     };
-    entries
-        .iter()
-        .map(|(petname, entry)| match entry.get("furl").and_then(Value::as_str) {
-            Some(furl) => Ok((petname.clone(), furl.to_owned())),
-            None => Err(wrong(&format!(", introducer '{petname}'"), "furl must be a text")),
-        })
-        .collect()
+    let mut introducers = BTreeMap::new();
+    for (petname, entry) in entries {
+        let place = format!(", introducer '{petname}'");
+        if petname.contains(['/', '\0']) || petname.len() > PETNAME_LEN_MAX {
+            // It becomes part of a file's name.
+            return Err(wrong(&place, "its name must be short, and without a slash"));
+        }
+        let furl = entry.get("furl").and_then(Value::as_str);
+        let furl = furl.ok_or_else(|| wrong(&place, "furl must be a text"))?.trim().parse();
+        let furl = furl.map_err(|error: FurlError| wrong(&place, &error.to_string()))?;
+        introducers.insert(petname.clone(), furl);
+    }
+    Ok(introducers)
 }

@@ -97,6 +97,12 @@ pub enum ConfigError {
          [storage] enabled = false, or give tub.port and tub.location"
     )]
     StorageWithoutTub,
+    /// An introducer that nobody could reach.
+    #[error(
+        "config error: we are Introducer, but tub is not listening ('tub.port=' is empty): give \
+         tub.port and tub.location"
+    )]
+    IntroducerWithoutTub,
     /// What is set needs a part of Tahoe-LAFS that Tallac does not have yet.
     #[error("'{}' section [{section}], {key}: {reason}", file.display())]
     Unsupported {

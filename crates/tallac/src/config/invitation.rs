@@ -5,7 +5,7 @@ use std::path::Path;
 use super::client;
 use super::error::ConfigError;
 use super::reader::Reader;
-use super::{CONFIG_FILE, Ini, NodeDirectory, keys};
+use super::{CONFIG_FILE, Ini, NodeDirectory, NodeKind, keys};
 use crate::files::{self, FileError};
 
 /// What somebody who is invited is told.
@@ -48,12 +48,12 @@ impl Invitation {
         let text = files::read_text(&file)?.unwrap_or_default();
         let ini =
             Ini::parse(&text).map_err(|error| ConfigError::Ini { file: file.clone(), error })?;
-        keys::check(&file, &ini)?;
+        keys::check(&file, &ini, directory.kind().unwrap_or(NodeKind::Client))?;
         let reader = Reader { directory: &directory, file: &file, ini: &ini };
         let known = client::introducers(&reader)?.into_values().next();
         let own = || files::read_text(&directory.private("introducer.furl"));
         let introducer = match known {
-            Some(furl) => Some(furl),
+            Some(furl) => Some(furl.expose_text()),
             None => own()?.map(|text| text.trim().to_owned()).filter(|furl| !furl.is_empty()),
         };
         let shown = || directory.path().display().to_string();

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use super::directory::NodeKind;
 use super::error::ConfigError;
 use super::ini::Ini;
 use super::values;
@@ -124,16 +125,23 @@ pub(super) const PETNAME_SECTIONS: [&str; 2] = ["grid_managers", "grid_manager_c
 /// Beginnings of sections whose keys a plugin chooses.
 pub(super) const PLUGIN_SECTIONS: [&str; 2] = ["storageserver.plugins.", "storageclient.plugins."];
 
-/// Checks that a file has only known sections and keys, and values of the right kind.
+/// The sections that nodes of every kind have; introducers have no others.
+const COMMON_SECTIONS: [&str; 4] = ["connections", "node", "tor", "i2p"];
+
+/// Checks that the file of a node has only known sections and keys, and values of the right kind.
 ///
 /// # Errors
 /// The first that is wrong.
-pub(super) fn check(file: &Path, ini: &Ini) -> Result<(), ConfigError> {
+pub(super) fn check(file: &Path, ini: &Ini, kind: NodeKind) -> Result<(), ConfigError> {
+    let belongs = |section: &str| match kind {
+        NodeKind::Client => true,
+        NodeKind::Introducer => COMMON_SECTIONS.contains(&section),
+    };
     for section in ini.sections() {
-        if is_free(section) {
+        if kind == NodeKind::Client && is_free(section) {
             continue;
         }
-        let known = SECTIONS.iter().find(|(name, _)| *name == section);
+        let known = SECTIONS.iter().find(|(name, _)| *name == section && belongs(section));
         let (_, known) = known.ok_or_else(|| ConfigError::UnknownSection {
             file: file.to_owned(),
             section: section.to_owned(),

@@ -1,15 +1,15 @@
 //! Settings that need a part of Tahoe-LAFS that comes in a later version. Where to go on without
 //! it would break what the setting promises, the node does not start; else it warns.
 
+use super::StorageConfig;
 use super::error::ConfigError;
 use super::keys::PLUGIN_SECTIONS;
 use super::reader::{Place, Reader};
-use super::{ClientConfig, StorageConfig};
 
 /// Something that is set and has no effect yet, or less than it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigWarning {
-    /// The setting, like `[client] helper.furl`.
+    /// The setting, like `[client] peers.preferred`.
     pub setting: String,
     /// What does not happen, and what to do.
     pub meaning: &'static str,
@@ -24,20 +24,36 @@ impl std::fmt::Display for ConfigWarning {
 /// Refuses what cannot be kept, and tells what has no effect.
 pub(super) fn check(
     reader: &Reader<'_>,
-    client: &ClientConfig,
     storage: Option<&StorageConfig>,
 ) -> Result<Vec<ConfigWarning>, ConfigError> {
     refuse_services(reader)?;
     refuse_plugins(reader)?;
-    refuse_foolscap(reader, client, storage)?;
-    warnings(reader, client, storage)
+    warnings(reader, storage)
+}
+
+/// The same for an introducer, which has fewer settings.
+pub(super) fn check_introducer(reader: &Reader<'_>) -> Result<Vec<ConfigWarning>, ConfigError> {
+    let mut warnings = Vec::new();
+    warn_of_log_gatherer(reader, &mut warnings)?;
+    Ok(warnings)
+}
+
+fn warn_of_log_gatherer(
+    reader: &Reader<'_>,
+    warnings: &mut Vec<ConfigWarning>,
+) -> Result<(), ConfigError> {
+    if reader.filled(("node", "log_gatherer.furl"))?.is_some() {
+        warnings.push(ConfigWarning {
+            setting: "[node] log_gatherer.furl".to_owned(),
+            meaning: "comes with a later version: logs are not sent to it",
+        });
+    }
+    Ok(())
 }
 
 fn refuse_services(reader: &Reader<'_>) -> Result<(), ConfigError> {
-    let services: [(Place, &str); 2] = [
-        (("helper", "enabled"), "helpers come with a later version: set it to false"),
-        (("sftpd", "enabled"), "SFTP comes with a later version: set it to false"),
-    ];
+    let services: [(Place, &str); 1] =
+        [(("sftpd", "enabled"), "SFTP comes with a later version: set it to false")];
     for (place, reason) in services {
         if reader.boolean(place, false)? {
             return Err(reader.unsupported(place, reason));
@@ -56,52 +72,19 @@ fn refuse_plugins(reader: &Reader<'_>) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn refuse_foolscap(
-    reader: &Reader<'_>,
-    client: &ClientConfig,
-    storage: Option<&StorageConfig>,
-) -> Result<(), ConfigError> {
-    let reason = "storage over Foolscap comes with a later version, and HTTPS is ruled out here: \
-                  set it to false";
-    if client.force_foolscap {
-        return Err(reader.unsupported(("client", "force_foolscap"), reason));
-    }
-    if storage.is_some_and(|storage| storage.force_foolscap) {
-        return Err(reader.unsupported(("storage", "force_foolscap"), reason));
-    }
-    Ok(())
-}
-
 fn warnings(
     reader: &Reader<'_>,
-    client: &ClientConfig,
     storage: Option<&StorageConfig>,
 ) -> Result<Vec<ConfigWarning>, ConfigError> {
     let mut warnings = Vec::new();
     let mut warn = |setting: &str, meaning| {
         warnings.push(ConfigWarning { setting: setting.to_owned(), meaning });
     };
-    if !client.introducers.is_empty() {
-        warn(
-            "introducers",
-            "introducers come with a later version: only the servers in private/servers.yaml are \
-             used, and no introducer learns of this node",
-        );
-    }
-    if client.helper_furl.is_some() {
-        warn(
-            "[client] helper.furl",
-            "helpers come with a later version: files go to the servers directly",
-        );
-    }
     if reader.filled(("client", "key_generator.furl"))?.is_some() {
         warn("[client] key_generator.furl", "has no effect any more: remove it");
     }
     if reader.filled(("client", "peers.preferred"))?.is_some() {
         warn("[client] peers.preferred", "comes with a later version: all servers are alike");
-    }
-    if reader.filled(("node", "log_gatherer.furl"))?.is_some() {
-        warn("[node] log_gatherer.furl", "comes with a later version: logs are not sent to it");
     }
     if storage.is_some_and(|storage| storage.expiry.is_some()) {
         warn("[storage] expire.enabled", "comes with a later version: no share is deleted");
@@ -114,5 +97,6 @@ fn warnings(
             warn(&format!("[{section}]"), "has no effect: Tallac runs no plugins");
         }
     }
+    warn_of_log_gatherer(reader, &mut warnings)?;
     Ok(warnings)
 }

@@ -1,7 +1,8 @@
 //! What `tahoe.cfg` says, and what it means (specification section 10).
 //!
 //! [`NodeConfig::load`] reads a node directory's settings once, checks all of them, and says what
-//! is wrong in words that help. [`ini`] is the format of the file alone.
+//! is wrong in words that help; [`IntroducerConfig::load`] does so for an introducer. [`ini`] is the
+//! format of the file alone.
 
 mod client;
 mod connections;
@@ -10,6 +11,7 @@ mod error;
 mod grid_managers;
 pub mod ini;
 mod ini_edit;
+mod introducer;
 mod invitation;
 mod keys;
 mod later;
@@ -19,7 +21,7 @@ pub mod servers_yaml;
 mod storage;
 mod tub;
 mod values;
-mod yaml;
+pub(crate) mod yaml;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,6 +32,7 @@ pub use directory::{NodeDirectory, NodeKind};
 pub use error::ConfigError;
 pub use ini::Ini;
 pub use ini_edit::{EditError, set_value};
+pub use introducer::IntroducerConfig;
 pub use invitation::{Invitation, InvitationError};
 pub use later::ConfigWarning;
 pub use listen::{ListenAt, ListenError};
@@ -66,6 +69,8 @@ pub struct NodeConfig {
     pub client: ClientConfig,
     /// What it keeps for others; nothing if it keeps nothing.
     pub storage: Option<StorageConfig>,
+    /// Whether it uploads for clients that have a slow line.
+    pub is_helper: bool,
     /// What is set and has no effect yet: to be logged.
     pub warnings: Vec<ConfigWarning>,
 }
@@ -103,7 +108,7 @@ impl NodeConfig {
     /// [`ConfigError`], which names the file, the section and the key, and what to do.
     pub fn load(dir: &Path) -> Result<Self, ConfigError> {
         let directory = NodeDirectory::new(dir)?;
-        refuse_old_files(&directory)?;
+        refuse_old_files(&directory, NodeKind::Client)?;
         let file = directory.file(CONFIG_FILE);
         let text = files::read_text(&file)?.unwrap_or_default();
         Self::from_text(&directory, &file, &text)
@@ -112,19 +117,18 @@ impl NodeConfig {
     fn from_text(directory: &NodeDirectory, file: &Path, text: &str) -> Result<Self, ConfigError> {
         let ini =
             Ini::parse(text).map_err(|error| ConfigError::Ini { file: file.to_owned(), error })?;
-        keys::check(file, &ini)?;
+        keys::check(file, &ini, NodeKind::Client)?;
         let reader = Reader { directory, file, ini: &ini };
         let reveal_ip_address = reader.boolean(("node", "reveal-ip-address"), true)?;
         let connections = connections::read(&reader, reveal_ip_address)?;
         let tub = tub::read(&reader, &connections, reveal_ip_address)?;
         let client = client::read(&reader)?;
         let storage = storage::read(&reader, &tub)?;
-        let warnings = later::check(&reader, &client, storage.as_ref())?;
+        let is_helper = is_helper(&reader, &tub)?;
+        let warnings = later::check(&reader, storage.as_ref())?;
         Ok(Self {
             directory: directory.clone(),
-            nickname: reader
-                .text(("node", "nickname"))?
-                .unwrap_or_else(|| UNSPECIFIED_NICKNAME.to_owned()),
+            nickname: nickname(&reader)?,
             web_port: web_port(&reader)?,
             web_static: reader.path(("node", "web.static"), "public_html")?,
             tempdir: reader.path(("node", "tempdir"), "tmp")?,
@@ -135,15 +139,33 @@ impl NodeConfig {
             tub,
             client,
             storage,
+            is_helper,
             warnings,
         })
     }
 }
 
-fn refuse_old_files(directory: &NodeDirectory) -> Result<(), ConfigError> {
-    let files: Vec<_> =
-        OLD_FILES.iter().map(|name| directory.file(name)).filter(|file| file.exists()).collect();
+fn refuse_old_files(directory: &NodeDirectory, kind: NodeKind) -> Result<(), ConfigError> {
+    // An introducer's own address was there once; it is taken to where it belongs now.
+    let is_own = |name: &str| kind == NodeKind::Introducer && name == "introducer.furl";
+    let files = OLD_FILES.iter().filter(|name| !is_own(name)).map(|name| directory.file(name));
+    let files: Vec<_> = files.filter(|file| file.exists()).collect();
     if files.is_empty() { Ok(()) } else { Err(ConfigError::OldFiles { files }) }
+}
+
+fn is_helper(reader: &Reader<'_>, tub: &Tub) -> Result<bool, ConfigError> {
+    const ENABLED: Place = ("helper", "enabled");
+    let is_helper = reader.boolean(ENABLED, false)?;
+    if is_helper && *tub == Tub::Disabled {
+        let problem = "helper is enabled, but tub is not listening ('tub.port' is empty): give the \
+                       tub a port, or set it to false";
+        return Err(reader.wrong(ENABLED, problem.to_owned()));
+    }
+    Ok(is_helper)
+}
+
+fn nickname(reader: &Reader<'_>) -> Result<String, ConfigError> {
+    Ok(reader.text(("node", "nickname"))?.unwrap_or_else(|| UNSPECIFIED_NICKNAME.to_owned()))
 }
 
 fn web_port(reader: &Reader<'_>) -> Result<Option<ListenAt>, ConfigError> {

@@ -136,22 +136,7 @@ pub fn write(directory: &NodeDirectory, servers: &[StaticServer]) -> Result<(), 
         })
         .collect();
     let mut text = String::from("# Storage servers that this node knows without an introducer.\n");
-    push_yaml(&mut text, &serde_json::json!({ "storage": entries }), 0);
+    let document = Map::from_iter([("storage".to_owned(), Value::Object(entries))]);
+    yaml::push(&mut text, &document, 0);
     files::write(&directory.private(FILE), &text, Access::Private)
-}
-
-/// Nested dictionaries with an entry a line; all that is in them as JSON, which YAML takes too.
-fn push_yaml(out: &mut String, value: &Value, depth: usize) {
-    let Value::Object(entries) = value else { return };
-    for (key, value) in entries {
-        out.push_str(&"  ".repeat(depth));
-        out.push_str(&Value::from(key.as_str()).to_string());
-        match value {
-            Value::Object(entries) if !entries.is_empty() => {
-                out.push_str(":\n");
-                push_yaml(out, value, depth + 1);
-            }
-            _ => out.push_str(&format!(": {value}\n")),
-        }
-    }
 }

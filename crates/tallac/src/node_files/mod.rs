@@ -5,14 +5,18 @@
 mod api_token;
 mod furl;
 mod identity;
+mod introducer_cache;
 mod keypair;
 mod secrets;
+mod seqnum;
 
 pub use api_token::ApiAuthToken;
-pub use furl::storage_furl;
-pub use identity::{NodeIdentity, PermutationSeed};
+pub use furl::{introducer_furl, service_furl, storage_furl};
+pub use identity::{NodeIdentity, PermutationSeed, load_or_create_certificate};
+pub use introducer_cache::{CachedServer, read_introducer_cache, write_introducer_cache};
 pub use keypair::generate_key;
 pub use secrets::NodeSecrets;
+pub use seqnum::next_seqnum;
 
 use std::path::{Path, PathBuf};
 
@@ -40,6 +44,18 @@ pub enum NodeFileError {
         /// What is wrong with it.
         problem: Damage,
     },
+    /// The address of an introducer is in two files.
+    #[error(
+        "there is both '{}', where old versions kept it, and '{}': make sure that the second holds \
+         the FURL that your grid knows, then remove the first",
+        old.display(), new.display()
+    )]
+    TwoFurls {
+        /// Where it was.
+        old: PathBuf,
+        /// Where it belongs.
+        new: PathBuf,
+    },
     /// A certificate could not be made.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
@@ -66,6 +82,9 @@ pub enum Damage {
     /// The address of another node: one of the two files was copied here.
     #[error("it belongs to another certificate than private/node.pem")]
     OtherCertificate,
+    /// A number.
+    #[error("it must be a whole number")]
+    Number,
     /// It must be in one line, and is not.
     #[error("it is empty")]
     Empty,

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use tallac::config::{Expiry, ExpiryMode, NodeConfig, Tub, TubLocation, TubPort, servers_yaml};
+use tallac::config::{
+    Expiry, ExpiryMode, IntroducerConfig, NodeConfig, Tub, TubLocation, TubPort, servers_yaml,
+};
 use tallac_core::cap::MutableFormat;
 use tallac_net::transport::{Network, Way};
 
@@ -72,7 +74,12 @@ fn errors_name_the_place_and_the_way_out() {
             "[connections]\ntcp = smoke\n",
             "[connections], tcp: 'tahoe.cfg [connections] tcp=' uses unknown handler type",
         ),
-        ("[helper]\nenabled = true\n", "[helper], enabled: helpers come with a later version"),
+        (
+            "[node]\ntub.port = disabled\ntub.location = disabled\n[storage]\nenabled = false\n\
+             [helper]\nenabled = true\n",
+            "helper is enabled, but tub is not listening",
+        ),
+        ("[client]\nhelper.furl = pb://x\n", "a FURL has the form"),
         ("[sftpd]\nenabled = true\n", "[sftpd], enabled: SFTP comes with a later version"),
         ("[storage]\nplugins = x\n", "plugins are Python programs"),
         ("[grid_managers]\nme = pub-v0-x\n", "[grid_managers], me: must be the public identity"),
@@ -80,8 +87,6 @@ fn errors_name_the_place_and_the_way_out() {
             "[storage]\ngrid_management = true\n[grid_manager_certificates]\nme = x.cert\n",
             "[grid_manager_certificates], me: Grid Manager certificate file",
         ),
-        ("[client]\nforce_foolscap = true\n", "[client], force_foolscap: storage over Foolscap"),
-        ("[storage]\nforce_foolscap = true\n", "[storage], force_foolscap: storage over Foolscap"),
     ];
     for (text, expected) in cases {
         let found = problem(text);
@@ -171,25 +176,60 @@ fn introducers_are_known_and_kept_secret() {
     let (_guard, dir) = scratch();
     fs::create_dir(dir.join("private")).unwrap();
     let yaml = dir.join("private/introducers.yaml");
-    fs::write(&yaml, "introducers:\n  one: {furl: 'pb://hush@h:1/x'}\n").unwrap();
-    let config = load(&dir, "[client]\nintroducer.furl = pb://hush@h:1/y\n").unwrap();
-    assert_eq!(config.client.introducers["default"], "pb://hush@h:1/y");
-    assert_eq!(config.client.introducers["one"], "pb://hush@h:1/x");
+    fs::write(&yaml, format!("introducers:\n  one: {{furl: '{FURL}1'}}\n")).unwrap();
+    let config = load(&dir, &format!("[client]\nintroducer.furl = {FURL}2\n")).unwrap();
+    let furl = |petname: &str| config.client.introducers[petname].expose_text();
+    assert_eq!((furl("one"), furl("default")), (format!("{FURL}1"), format!("{FURL}2")));
     assert!(!format!("{config:?}").contains("hush"));
-    assert!(config.warnings[0].to_string().contains("private/servers.yaml"));
+    assert_eq!(config.warnings, []);
 
     let cases = [
-        ("introducers:\n  default: {furl: pb://x}\n", "impossible configuration"),
-        ("introducers:\n  one: {fur: hush}\n", ", introducer 'one': furl must be a text"),
-        ("introducers: [hush]\n", "must be like introducers: {petname:"),
-        ("", "must be like introducers:"),
-        ("introducers: {one: {furl: 'hush\n", "is not YAML that can be read here"),
+        (format!("introducers:\n  default: {{furl: {FURL}}}\n"), "impossible configuration"),
+        (
+            "introducers:\n  one: {fur: hush}\n".to_owned(),
+            ", introducer 'one': furl must be a text",
+        ),
+        ("introducers:\n  one: {furl: hush}\n".to_owned(), ", introducer 'one': a FURL has the"),
+        (format!("introducers:\n  ../one: {{furl: {FURL}}}\n"), "without a slash"),
+        ("introducers: [hush]\n".to_owned(), "must be like introducers: {petname:"),
+        (String::new(), "must be like introducers:"),
+        ("introducers: {one: {furl: 'hush\n".to_owned(), "is not YAML that can be read here"),
+        ("introducers: {}\n".to_owned(), "[client], introducer.furl: a FURL has the form"),
     ];
     for (text, expected) in cases {
-        fs::write(&yaml, text).unwrap();
-        let error = load(&dir, "[client]\nintroducer.furl = pb://hush\n").unwrap_err();
+        fs::write(&yaml, &text).unwrap();
+        let furl = if text.contains("default") { FURL } else { "hush" };
+        let error = load(&dir, &format!("[client]\nintroducer.furl = {furl}\n")).unwrap_err();
         assert!(error.contains(expected) && !error.contains("hush"), "{text}: {error}");
     }
+}
+
+#[test]
+fn introducers_have_fewer_settings() {
+    let (_guard, dir) = scratch();
+    let load = |text: &str| {
+        fs::write(dir.join("tahoe.cfg"), text).unwrap();
+        IntroducerConfig::load(&dir).map_err(|error| error.to_string())
+    };
+    let config = load("[node]\nnickname = i\ntimeout.keepalive = 9\nweb.port = 1\n").unwrap();
+    assert_eq!((config.nickname.as_str(), config.keepalive), ("i", Some(Duration::from_secs(9))));
+    assert_eq!(config.web_port.unwrap().to_string(), "0.0.0.0:1");
+    // What an introducer of long ago called its address is no old setting.
+    fs::write(dir.join("introducer.furl"), FURL).unwrap();
+    assert!(load("").is_ok());
+    let cases = [
+        ("[client]\n", "contains unknown section [client]"),
+        ("[grid_managers]\n", "contains unknown section [grid_managers]"),
+        ("[node]\ntub.port = disabled\ntub.location = disabled\n", "we are Introducer, but tub"),
+        ("[node]\ntub.port = 0\n", "tub.port cannot be 0"),
+        ("[node]\nreveal-IP-address = false\n", "`reveal-IP-address = false`"),
+    ];
+    for (text, expected) in cases {
+        let error = load(text).unwrap_err();
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+    fs::write(dir.join("webport"), "1").unwrap();
+    assert!(load("").unwrap_err().starts_with("Found pre-Tahoe-LAFS-v1.3"));
 }
 
 const FURL: &str = "pb://v67jiisoty6ooyxlql5fuucitqiok2ic@tcp:127.0.0.1:1/hush";
@@ -203,7 +243,8 @@ fn servers_are_read_and_none_is_dropped_in_silence() {
     let write = |text: &str| fs::write(dir.join("private/servers.yaml"), text).unwrap();
     write(&format!(
         "storage:\n  v0-b:\n    ann: {{nickname: b, anonymous-storage-FURL: '{FURL}'}}\n    \
-         connections: {{tcp: tor, tor: null}}\n  v0-a:\n    ann:\n      anonymous-storage-FURL: {FURL}\n"
+         connections: {{tcp: tor, tor: null}}\n  v0-a:\n    ann:\n      \
+         anonymous-storage-FURL: {FURL}\n"
     ));
     let servers = servers_yaml::read(&directory).unwrap();
     let names: Vec<_> =

@@ -9,6 +9,8 @@ mod create_node;
 mod debug;
 mod file_commands;
 mod grid_manager;
+mod helper;
+mod hidden_nodes;
 mod invite;
 mod node_files;
 mod nodes;

@@ -3,11 +3,16 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use data_encoding::BASE64URL;
 use tallac::config::NodeDirectory;
 use tallac::config::servers_yaml::{self, StaticServer};
-use tallac::node_files::{ApiAuthToken, NodeIdentity, NodeSecrets, PermutationSeed, storage_furl};
+use tallac::node_files::{
+    ApiAuthToken, NodeIdentity, NodeSecrets, PermutationSeed, generate_key, introducer_furl,
+    next_seqnum, read_introducer_cache, storage_furl, write_introducer_cache,
+};
+use tallac_core::announcement::SignedAnnouncement;
 use tallac_core::base32;
 use tallac_net::identity::{SpkiHash, nurls_of};
 
@@ -139,4 +144,76 @@ fn servers_that_are_written_are_read() {
     assert_eq!(read.permutation_seed(), [0, 1]);
     servers_yaml::write(&node, &[]).unwrap();
     assert_eq!(servers_yaml::read(&node).unwrap(), []);
+}
+
+#[test]
+fn numbers_of_announcements_go_up() {
+    let (_guard, dir) = scratch();
+    let node = NodeDirectory::new(&dir).unwrap();
+    assert_eq!([(); 3].map(|()| next_seqnum(&node).unwrap()), [1, 2, 3]);
+    assert_eq!(text(dir.join("announcement-seqnum")), "3\n");
+    for bad in ["x", "-1", "18446744073709551615"] {
+        fs::write(dir.join("announcement-seqnum"), bad).unwrap();
+        let error = next_seqnum(&node).unwrap_err().to_string();
+        assert!(error.contains("is damaged: it must be a whole number"), "{error}");
+    }
+}
+
+#[test]
+fn the_address_of_an_introducer_is_moved_once() {
+    let (_guard, dir) = scratch();
+    let node = NodeDirectory::new(&dir).unwrap();
+    let identity = NodeIdentity::load_or_create(&node).unwrap();
+    let hints = ["tcp:127.0.0.1:1".to_owned()];
+    let furl = || introducer_furl(&node, &identity.certificate, &hints);
+    let (old, new) = (dir.join("introducer.furl"), node.private("introducer.furl"));
+    let made = furl().unwrap();
+    assert_eq!(text(&new), format!("{}\n", made.expose_text()));
+    fs::rename(&new, &old).unwrap();
+    assert_eq!(furl().unwrap(), made);
+    assert!(!old.exists() && new.exists());
+    fs::write(&old, "another").unwrap();
+    let error = furl().unwrap_err().to_string();
+    assert!(error.starts_with("there is both '") && error.contains("introducer.furl"), "{error}");
+}
+
+/// As Tahoe-LAFS wrote it.
+const CACHE: &str = "\
+- ann:
+    anonymous-storage-FURL: pb://v67jiisoty6ooyxlql5fuucitqiok2ic@tcp:127.0.0.1:1/x
+    anonymous-storage-NURLs:
+    - pb://hash@127.0.0.1:1/x#v=1
+    app-versions: []
+    nickname: \"storage \\xE4 \\U0001F600\"
+    seqnum: 7
+    service-name: storage
+  key_s: v0-aoqqpp7tzyil4hlq3umoos6atft6jvrqtosq2xy53sdgiesvgg4a
+- 7
+";
+
+#[test]
+fn what_introducers_told_is_kept() {
+    let (_guard, dir) = scratch();
+    let node = NodeDirectory::new(&dir).unwrap();
+    node.make_private().unwrap();
+    assert_eq!(read_introducer_cache(&node, "a").unwrap(), []);
+    fs::write(node.private("introducer_a_cache.yaml"), CACHE).unwrap();
+    let read = read_introducer_cache(&node, "a").unwrap();
+    assert_eq!(read.len(), 1);
+    assert_eq!(read[0].server_id, "v0-aoqqpp7tzyil4hlq3umoos6atft6jvrqtosq2xy53sdgiesvgg4a");
+    assert_eq!(read[0].announcement["nickname"], "storage ä \u{1f600}");
+
+    let key = generate_key().unwrap();
+    let signed = SignedAnnouncement::sign(&read[0].announcement, &key).verify().unwrap();
+    write_introducer_cache(&node, "b", &[Arc::new(signed)]).unwrap();
+    assert_eq!(mode(node.private("introducer_b_cache.yaml")), 0o600);
+    let again = read_introducer_cache(&node, "b").unwrap();
+    assert_eq!(again[0].announcement, read[0].announcement);
+    assert_eq!(again[0].server_id, key.verifying_key().server_id().as_str());
+    write_introducer_cache(&node, "b", &[]).unwrap();
+    assert_eq!(read_introducer_cache(&node, "b").unwrap(), []);
+    for bad in ["{}", "a: [", "- ann: [1"] {
+        fs::write(node.private("introducer_b_cache.yaml"), bad).unwrap();
+        assert!(read_introducer_cache(&node, "b").is_err(), "{bad}");
+    }
 }

@@ -14,3 +14,15 @@ pub(crate) mod version;
 pub(crate) mod write;
 
 pub(crate) use cbor::MessageError;
+
+/// Asserts that a decoder refuses these bytes, which are in hexadecimal, with that complaint.
+#[cfg(test)]
+fn check_refused<T: std::fmt::Debug>(
+    decode: impl FnOnce(bytes::Bytes) -> Result<T, MessageError>,
+    bytes: &str,
+    complaint: &str,
+) {
+    let message = hex::decode(bytes).expect("the test gives hexadecimal digits");
+    let error = decode(message.into()).expect_err(bytes).to_string();
+    assert!(error.contains(complaint), "{bytes}: {error}");
+}

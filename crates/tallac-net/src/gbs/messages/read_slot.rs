@@ -64,12 +64,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::gbs::messages::check_refused;
 
     #[test]
     fn what_breaks_the_rules_is_refused() {
         let check = |bytes: &str, complaint: &str| {
-            let error = Request::decode(&hex::decode(bytes).unwrap()).unwrap_err().to_string();
-            assert!(error.contains(complaint), "{bytes}: {error}");
+            check_refused(|bytes| Request::decode(&bytes), bytes, complaint);
         };
         let shares = "6d73686172652d6e756d62657273";
         let reads = "6b726561642d766563746f72";

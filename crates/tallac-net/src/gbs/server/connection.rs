@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 use super::{State, handlers};
@@ -25,11 +25,11 @@ const HEADERS_MAX: usize = 64;
 
 pub(super) async fn serve(
     state: Arc<State>,
-    tcp: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send,
     draining: CancellationToken,
 ) -> io::Result<()> {
     let limits = &state.limits;
-    let handshake = transport::accept(state.tls.clone(), tcp);
+    let handshake = transport::accept(state.tls.clone(), stream);
     let handshake = tokio::time::timeout(limits.handshake_timeout, handshake);
     let Some(tls) = draining.run_until_cancelled(handshake).await else { return Ok(()) };
     let tls = WriteStall::new(tls??, limits.silence_timeout);

@@ -7,23 +7,20 @@ mod reply;
 
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
 use rustls::ServerConfig;
 use tallac_core::storage::StorageServer;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::auth;
 use crate::identity::{self, Certificate, Swissnum};
-
-/// How long to wait after a connection could not be accepted: the usual reason is that this
-/// process has too many files open, and trying at once would only burn the processor.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+use crate::transport::{PortLimits, accept_all};
 
 /// What a server puts up with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +43,10 @@ pub struct ServerLimits {
 impl ServerLimits {
     /// Bodies up to this length, in bytes, need not wait for others.
     pub const SMALL_BODY_LEN: usize = 1 << 20;
+
+    const fn port(&self) -> PortLimits {
+        PortLimits { connections_max: self.connections_max, drain_timeout: self.drain_timeout }
+    }
 }
 
 impl Default for ServerLimits {
@@ -115,45 +116,23 @@ impl GbsServer {
     /// requests under way end, but for no longer than [`ServerLimits::drain_timeout`], and returns
     /// once all connections are closed. Dropping the future closes them at once.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) {
-        let limits = &self.state.limits;
-        let slots = Arc::new(Semaphore::new(limits.connections_max));
-        let connections = TaskTracker::new();
-        let draining = CancellationToken::new();
-        let closing = CancellationToken::new();
-        let _close_if_dropped = closing.clone().drop_guard();
-        let accept = async {
-            loop {
-                let Ok(slot) = slots.clone().acquire_owned().await else { return };
-                let (tcp, peer) = match listener.accept().await {
-                    Ok(accepted) => accepted,
-                    Err(error) => {
-                        tracing::warn!(%error, "cannot accept a connection");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                        continue;
-                    }
-                };
-                let state = self.state.clone();
-                let (draining, closing) = (draining.clone(), closing.clone());
-                connections.spawn(async move {
-                    let served = connection::serve(state, tcp, draining);
-                    if let Some(Err(error)) = closing.run_until_cancelled(served).await {
-                        tracing::debug!(%peer, %error, "a connection ended");
-                    }
-                    drop(slot);
-                });
+        let serve = |tcp: TcpStream, draining| {
+            let server = self.clone();
+            async move {
+                tcp.set_nodelay(true)?;
+                server.serve_connection(tcp, draining).await
             }
         };
-        tokio::select! {
-            () = accept => {}
-            () = shutdown => {}
-        }
-        drop(listener);
-        draining.cancel();
-        connections.close();
-        if tokio::time::timeout(limits.drain_timeout, connections.wait()).await.is_err() {
-            tracing::warn!(connections = connections.len(), "closing connections still in use");
-            closing.cancel();
-            connections.wait().await;
-        }
+        accept_all(listener, self.state.limits.port(), shutdown, serve).await;
+    }
+
+    /// Serves one connection from the first byte of its handshake to its end. Once `draining` is
+    /// cancelled, a request that is under way is the last.
+    pub(crate) async fn serve_connection(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send,
+        draining: CancellationToken,
+    ) -> io::Result<()> {
+        connection::serve(self.state.clone(), stream, draining).await
     }
 }

@@ -1,16 +1,16 @@
-//! Which bytes of a share have been written.
+//! Sets of byte positions, such as those of a share that have been written.
 
 use std::ops::Range;
 
 /// A set of byte positions, kept as runs in ascending order that do not touch each other.
-#[derive(Debug, Default)]
-pub(crate) struct RangeSet {
+#[derive(Debug, Clone, Default)]
+pub struct RangeSet {
     runs: Vec<Range<u64>>,
 }
 
 impl RangeSet {
     /// Adds a run; returns how many of its bytes are new.
-    pub(crate) fn insert(&mut self, new: Range<u64>) -> u64 {
+    pub fn insert(&mut self, new: Range<u64>) -> u64 {
         if new.is_empty() {
             return 0;
         }
@@ -29,7 +29,7 @@ impl RangeSet {
     }
 
     /// The parts of `range` that are in the set.
-    pub(crate) fn overlaps(&self, range: &Range<u64>) -> impl Iterator<Item = Range<u64>> {
+    pub fn overlaps(&self, range: &Range<u64>) -> impl Iterator<Item = Range<u64>> {
         let (start, end) = (range.start, range.end);
         let first = self.runs.partition_point(|run| run.end <= start);
         self.runs[first..]
@@ -39,7 +39,8 @@ impl RangeSet {
     }
 
     /// The parts of `0..size` that are not in the set.
-    pub(crate) fn missing(&self, size: u64) -> Vec<Range<u64>> {
+    #[must_use]
+    pub fn missing(&self, size: u64) -> Vec<Range<u64>> {
         let mut missing = Vec::new();
         let mut at = 0;
         for run in &self.runs {
@@ -55,7 +56,8 @@ impl RangeSet {
     }
 
     /// How many runs there are.
-    pub(crate) const fn run_count(&self) -> usize {
+    #[must_use]
+    pub const fn run_count(&self) -> usize {
         self.runs.len()
     }
 }

@@ -1,0 +1,6 @@
+//! Two tubs, within the process and over loopback TCP.
+
+mod calls;
+mod connecting;
+mod kit;
+mod misuse;
