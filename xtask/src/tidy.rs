@@ -12,13 +12,25 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("zfec", &[]),
     ("sha256-lanes", &[]),
     ("foolscap", &[]),
+    ("wormhole", &[]),
     ("tallac-core", &["zfec", "sha256-lanes"]),
     ("tallac-storage", &["tallac-core"]),
     ("tallac-net", &["tallac-core", "foolscap"]),
     ("tallac-grid", &["tallac-core"]),
     ("tallac-gateway", &["tallac-core", "tallac-grid"]),
     ("tallac-testkit", &["tallac-core"]),
-    ("tallac", &["tallac-core", "tallac-storage", "tallac-net", "tallac-grid", "tallac-gateway"]),
+    (
+        "tallac",
+        &[
+            "foolscap",
+            "wormhole",
+            "tallac-core",
+            "tallac-storage",
+            "tallac-net",
+            "tallac-grid",
+            "tallac-gateway",
+        ],
+    ),
 ];
 
 /// Crates that a pure crate may never see: an async runtime, a network, a clock, a disk.

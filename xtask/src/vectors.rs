@@ -3,18 +3,21 @@
 use std::path::Path;
 use std::process::Command;
 
-/// Scripts that print a file of vectors, and the file.
+/// Scripts that print a file of vectors, with their arguments, and the file.
 const PRINTED: &[(&str, &str)] = &[
     ("make_caps.py", "caps.json"),
     ("make_placement.py", "placement.txt"),
     ("make_zfec.py", "zfec.txt"),
     ("make_ini.py", "ini.json"),
     ("make_node_files.py", "node_files.json"),
+    ("make_node_files.py introducers", "introducer_files.json"),
     ("make_mutable_containers.py", "mutable_containers.json"),
     ("make_mutable_files.py", "mutable_files.json"),
     ("make_directories.py", "directories.json"),
     ("make_backupdb.py", "backupdb.json"),
     ("make_banana.py", "banana.json"),
+    ("make_grid_manager.py", "grid_manager.json"),
+    ("make_wormhole.py", "wormhole.json"),
 ];
 
 /// A script that writes files beside itself.
@@ -29,10 +32,12 @@ pub(crate) fn check(root: &Path, tahoe: &Path) -> Result<(), String> {
     std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
     let mut wrong = Vec::new();
     let run = |script: &str| {
+        let mut words = script.split(' ');
+        let script = words.next().unwrap_or_default();
         let copy = folder.join(script);
         std::fs::copy(kept.join(script), &copy).map_err(|error| error.to_string())?;
         let mut command = Command::new(&python);
-        command.arg(&copy).current_dir(&folder);
+        command.arg(&copy).args(words).current_dir(&folder);
         // Scripts that need the command find it.
         let bin = tahoe.parent().unwrap_or(root).to_string_lossy();
         let path = std::env::var("PATH").unwrap_or_default();

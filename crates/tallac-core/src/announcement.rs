@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::base32;
+use crate::grid_manager::{CERTIFICATES_MAX, SignedCertificate};
 use crate::ids::{ServerId, TubId};
 
 /// Longest text of an announcement that is taken, in bytes; real ones have a few hundred.
@@ -33,6 +34,9 @@ const NURLS: &str = "anonymous-storage-NURLs";
 /// Key of the place of a server in the permuted ring.
 const SEED: &str = "permutation-seed-base32";
 
+/// Key of what grid managers say of a server.
+pub const CERTIFICATES: &str = "grid-manager-certificates";
+
 /// What is known of a storage server before it is spoken to.
 ///
 /// `Debug` leaves the addresses out: whoever knows one may use the server.
@@ -45,6 +49,7 @@ pub struct StorageAnnouncement {
     tub_id: TubId,
     nurls: Vec<String>,
     permutation_seed: Vec<u8>,
+    certificates: Vec<SignedCertificate>,
 }
 
 /// Why a dictionary announces no storage server.
@@ -88,16 +93,27 @@ pub enum AnnouncementError {
 }
 
 impl StorageAnnouncement {
+    /// Reads the value that announces the server of this name, which must be a dictionary.
+    ///
+    /// # Errors
+    /// As [`from_keys`](Self::from_keys).
+    pub fn from_json(server_id: &str, announcement: &Value) -> Result<Self, AnnouncementError> {
+        let keys = announcement.as_object().ok_or(AnnouncementError::NotADictionary)?;
+        Self::from_keys(server_id, keys)
+    }
+
     /// Reads the dictionary that announces the server of this name. Keys that are not known here
     /// are left alone.
     ///
     /// # Errors
     /// [`AnnouncementError`], which names the key at fault and never repeats its value.
-    pub fn from_json(server_id: &str, announcement: &Value) -> Result<Self, AnnouncementError> {
+    pub fn from_keys(
+        server_id: &str,
+        keys: &Map<String, Value>,
+    ) -> Result<Self, AnnouncementError> {
         if server_id.is_empty() || server_id.len() > TEXT_LEN_MAX {
             return Err(AnnouncementError::BadServerId(server_id.len()));
         }
-        let keys = announcement.as_object().ok_or(AnnouncementError::NotADictionary)?;
         let furl = text(keys, FURL)?.ok_or(AnnouncementError::Missing(FURL))?;
         Ok(Self {
             server_id: ServerId::new(server_id),
@@ -110,6 +126,7 @@ impl StorageAnnouncement {
                 Some(seed) => base32::decode(seed).map_err(|_| AnnouncementError::BadSeed)?,
                 None => seed_of(server_id),
             },
+            certificates: certificates(keys)?,
         })
     }
 
@@ -153,6 +170,12 @@ impl StorageAnnouncement {
     #[must_use]
     pub fn permutation_seed(&self) -> &[u8] {
         &self.permutation_seed
+    }
+
+    /// What grid managers say of it, or are said to say.
+    #[must_use]
+    pub fn certificates(&self) -> &[SignedCertificate] {
+        &self.certificates
     }
 }
 
@@ -203,6 +226,21 @@ fn nurls(keys: &Map<String, Value>) -> Result<Vec<String>, AnnouncementError> {
         .map(|nurl| nurl.as_str().ok_or_else(|| wrong.clone()))
         .map(|nurl| bounded(NURLS, nurl?).map(str::to_owned))
         .collect()
+}
+
+/// Something that is no certificate vouches for nobody, and is no reason to refuse the server.
+fn certificates(keys: &Map<String, Value>) -> Result<Vec<SignedCertificate>, AnnouncementError> {
+    let key = CERTIFICATES;
+    let entries = match keys.get(key) {
+        None | Some(Value::Null) => return Ok(Vec::new()),
+        Some(Value::Array(entries)) => entries,
+        Some(_) => return Err(AnnouncementError::WrongType { key, expected: "a list" }),
+    };
+    let (found, limit) = (entries.len(), CERTIFICATES_MAX);
+    if found > limit {
+        return Err(AnnouncementError::TooLong { key, found, unit: "entries", limit });
+    }
+    Ok(entries.iter().filter_map(|entry| SignedCertificate::from_json(entry).ok()).collect())
 }
 
 /// The tub that a FURL leads to: the first 32 characters after `pb://`, in either case.
@@ -302,6 +340,16 @@ mod tests {
     }
 
     #[test]
+    fn certificates_are_kept_and_nonsense_is_not() {
+        let certificate = json!({"certificate": "{}", "signature": "aaaq"});
+        let entries = json!([certificate, 7, {"certificate": "{}"}]);
+        let server = read(CERTIFICATES, entries).unwrap();
+        let kept: Vec<_> = server.certificates().iter().map(SignedCertificate::to_json).collect();
+        assert_eq!(kept, [certificate]);
+        assert_eq!(read("x", json!(0)).unwrap().certificates(), []);
+    }
+
+    #[test]
     fn errors_name_the_key() {
         let check = |key: &str, value: Value, expected: &str| {
             assert_eq!(read(key, value).unwrap_err().to_string(), expected);
@@ -328,6 +376,11 @@ mod tests {
             SEED,
             json!("ABC"),
             "permutation-seed-base32 is not base32 (lower-case a-z and 2-7, no padding)",
+        );
+        check(
+            CERTIFICATES,
+            json!(vec![0; 65]),
+            "grid-manager-certificates has 65 entries, more than the 64 that are taken",
         );
         check("nickname", json!([]), "nickname must be a text");
         let error = StorageAnnouncement::from_json(SERVER, &json!([])).unwrap_err();
@@ -367,7 +420,7 @@ mod tests {
             server_id: String, announcement in any_json(), value in any_json(),
         ) {
             let _ = StorageAnnouncement::from_json(&server_id, &announcement);
-            for key in [FURL, NURLS, SEED, "nickname", "my-version"] {
+            for key in [FURL, NURLS, SEED, CERTIFICATES, "nickname", "my-version"] {
                 if let Ok(server) = read(key, value.clone()) {
                     prop_assert!(server.nurls().len() <= NURLS_MAX);
                     prop_assert!(server.permutation_seed().len() <= TEXT_LEN_MAX);

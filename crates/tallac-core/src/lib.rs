@@ -8,6 +8,7 @@ pub mod base32;
 pub mod cap;
 pub mod crypto;
 pub mod dirnode;
+pub mod grid_manager;
 pub mod hash;
 pub mod helper;
 pub mod ids;

@@ -64,7 +64,12 @@ pub struct GridServer {
     wake: tokio::sync::Notify,
     /// Told that pauses begin short again.
     reset: tokio::sync::Notify,
+    /// Asked each time whether it may be given shares.
+    permit: Option<Permit>,
 }
+
+/// What tells whether a server may be given shares.
+type Permit = Box<dyn Fn() -> bool + Send + Sync>;
 
 impl fmt::Debug for GridServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,7 +88,22 @@ impl GridServer {
             round_trip: Mutex::new(None),
             wake: tokio::sync::Notify::new(),
             reset: tokio::sync::Notify::new(),
+            permit: None,
         }
+    }
+
+    /// The same, given new shares only while this says so. It is asked each time, and never for
+    /// downloads, nor when a share that the server has is changed.
+    #[must_use]
+    pub fn given_shares_while(mut self, may: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.permit = Some(Box::new(may));
+        self
+    }
+
+    /// Whether it may be given new shares.
+    #[must_use]
+    pub fn may_take_shares(&self) -> bool {
+        self.permit.as_ref().is_none_or(|may| may())
     }
 
     /// What was announced of it.
@@ -174,8 +194,8 @@ impl GridServer {
         }
     }
 
-    /// Asks it soon, if it does not answer at present.
-    fn retry_soon(&self) {
+    /// Asks it soon, if it does not answer at present, and with short pauses from now on.
+    pub fn retry_soon(&self) {
         if !self.is_connected() {
             self.reset.notify_one();
         }

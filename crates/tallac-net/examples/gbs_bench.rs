@@ -21,6 +21,7 @@ use tallac_core::storage::{
 };
 use tallac_net::gbs::{GbsClient, GbsServer};
 use tallac_net::identity::{Certificate, Location, Nurl, SpkiHash, Swissnum};
+use tallac_net::transport::Ways;
 use tokio::net::TcpListener;
 
 const SERVERS: usize = 10;
@@ -168,7 +169,7 @@ async fn measure(filter: &str) -> Outcome<()> {
     let lines = BufReader::new(servers.stdout.take().ok_or("no pipe")?).lines();
     let nurls = lines.take(SERVERS).map(|line| Ok(line?.parse()?)).collect::<Outcome<Vec<Nurl>>>();
     let nurls = nurls?;
-    let client = |nurl: &Nurl| GbsClient::new(std::slice::from_ref(nurl));
+    let client = |nurl: &Nurl| GbsClient::new(std::slice::from_ref(nurl), &Ways::direct());
     let clients = nurls.iter().map(client).collect::<Result<Vec<_>, _>>()?;
     let bench = Bench { servers, nurls, clients };
     let (one, all) = (&bench.clients[..1], &bench.clients[..]);
@@ -320,13 +321,14 @@ impl Bench {
                 continue;
             }
             let rounds = 300;
-            let mut client = GbsClient::new(&self.nurls[..1])?;
+            let mut client = GbsClient::new(&self.nurls[..1], &Ways::direct())?;
             let limits =
                 tallac_net::gbs::ClientLimits { idle_connections_max: 0, ..Default::default() };
             let (before, start) = (self.cpu()?, Instant::now());
             for round in 0..rounds {
                 if is_new || round == 0 {
-                    client = GbsClient::with_limits(&self.nurls[..1], limits.clone())?;
+                    client =
+                        GbsClient::with_limits(&self.nurls[..1], &Ways::direct(), limits.clone())?;
                 }
                 list(&client).await?;
             }

@@ -13,4 +13,4 @@ pub mod helper;
 pub mod identity;
 pub mod introducer;
 pub mod switch;
-mod transport;
+pub mod transport;

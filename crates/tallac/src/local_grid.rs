@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use futures_util::future;
+use tallac_grid::grid::Grid;
 use tallac_net::identity::{SpkiHash, nurls_of};
 
 use crate::cli::create_node::{self, Settings, Shares};
@@ -44,6 +45,7 @@ pub(crate) struct Made {
 #[derive(Debug)]
 pub(crate) struct LocalGrid {
     gateway: Node,
+    grid: Grid,
     /// By name; `None` once stopped.
     storage: Vec<(String, Option<Node>)>,
 }
@@ -58,13 +60,19 @@ impl LocalGrid {
         let starts = names.iter().map(|name| start_node(dir, name));
         let nodes = future::try_join_all(starts).await?;
         let gateway = start_node(dir, GATEWAY).await?;
+        let grid = gateway.grid().context("the gateway is no client")?.clone();
         let storage = names.into_iter().zip(nodes.into_iter().map(Some)).collect();
-        Ok(Self { gateway, storage })
+        Ok(Self { gateway, grid, storage })
     }
 
     /// The node that serves users.
     pub(crate) const fn gateway(&self) -> &Node {
         &self.gateway
+    }
+
+    /// Its client of the grid.
+    pub(crate) const fn grid(&self) -> &Grid {
+        &self.grid
     }
 
     /// Stops the first `count` storage servers that still run; gives their names.

@@ -2,6 +2,7 @@
 
 use interop::Kind;
 use tallac_net::gbs::GbsClient;
+use tallac_net::transport::Ways;
 use tallac_testkit::conformance::{self, Profile};
 
 use crate::{playground, servers};
@@ -11,7 +12,7 @@ fn check_server(kind: Kind, profile: Profile) {
     let Some((commands, home)) = playground() else { return };
     let servers = servers(&commands, home.path(), &[kind]);
     let nurl = servers[0].entry().unwrap().nurl().parse().unwrap();
-    let client = GbsClient::new(&[nurl]).unwrap();
+    let client = GbsClient::new(&[nurl], &Ways::direct()).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let mut failed = Vec::new();
     for case in conformance::cases().into_iter().filter(|case| case.applies_to(profile)) {

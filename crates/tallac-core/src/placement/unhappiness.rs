@@ -9,11 +9,12 @@ use crate::ids::StorageIndex;
 #[error(
     "server selection failed for <upload {storage_index}>: {} {}",
     .why.reason(),
-    .why.advice()
+    advice(.why, *.not_permitted)
 )]
 pub struct UploadUnhappiness {
     storage_index: StorageIndex,
     why: Why,
+    not_permitted: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +27,14 @@ impl UploadUnhappiness {
     /// There was no server to ask.
     #[must_use]
     pub const fn no_servers(storage_index: StorageIndex) -> Self {
-        Self { storage_index, why: Why::NoServers }
+        Self { storage_index, why: Why::NoServers, not_permitted: 0 }
+    }
+
+    /// The same, where so many servers were left out because no grid manager that is trusted
+    /// vouches for them.
+    #[must_use]
+    pub const fn with_not_permitted(self, count: usize) -> Self {
+        Self { not_permitted: count, ..self }
     }
 
     /// Happiness `reached` where `wanted` was asked for, with shares on `holders` servers in all,
@@ -39,7 +47,7 @@ impl UploadUnhappiness {
         (wanted, reached): (usize, usize),
     ) -> Option<Self> {
         let why = Why::Unhappy { holders, needed, wanted, reached };
-        (reached < wanted).then_some(Self { storage_index, why })
+        (reached < wanted).then_some(Self { storage_index, why, not_permitted: 0 })
     }
 
     /// Whether there was no server to ask.
@@ -88,6 +96,17 @@ impl Why {
     }
 }
 
+fn advice(why: &Why, not_permitted: usize) -> String {
+    match not_permitted {
+        0 => why.advice(),
+        count => format!(
+            "{} {count} server(s) were left out because they have no valid certificate of a grid \
+             manager in [grid_managers] of tahoe.cfg: ask for certificates, or trust another one.",
+            why.advice()
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,6 +152,12 @@ mod tests {
         let error = error.to_string();
         assert!(error.contains("client gave us zero servers"), "{error}");
         assert!(error.ends_with("private/servers.yaml."), "{error}");
+    }
+
+    #[test]
+    fn servers_that_nobody_vouches_for_are_told_of() {
+        let error = UploadUnhappiness::no_servers(SI).with_not_permitted(3).to_string();
+        assert!(error.contains("servers.yaml. 3 server(s) were left out because"), "{error}");
     }
 
     #[test]

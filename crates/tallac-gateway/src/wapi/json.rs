@@ -182,6 +182,7 @@ fn server(server: &GridServer) -> Json {
             "last_received_data",
             received.map_or(Json::Null, |age| Json::float(age.as_secs_f64())),
         )
+        .with("upload_permitted", Json::Bool(server.may_take_shares()))
         .end()
 }
 

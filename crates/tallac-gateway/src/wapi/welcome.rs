@@ -63,9 +63,13 @@ fn row(page: &mut String, server: &GridServer) {
         _ => (String::new(), ""),
     };
     let info = server.info();
+    let permit = match server.may_take_shares() {
+        true => "",
+        false => "<br>given no new shares: no valid certificate of a grid manager",
+    };
     let _ = writeln!(
         page,
-        "<tr><td>{}<br><code>{}</code></td><td>{}</td><td>{space}</td><td>{}</td></tr>",
+        "<tr><td>{}<br><code>{}</code></td><td>{}{permit}</td><td>{space}</td><td>{}</td></tr>",
         escape(&info.nickname),
         escape(info.id.as_str()),
         escape(&json::connection_status(&health)),

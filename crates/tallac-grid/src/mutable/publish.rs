@@ -149,7 +149,7 @@ impl Publish<'_> {
                 return Outcome::Conflict { has_vanguard: false };
             }
             if !(0..first).all(|n| step.placed.contains_key(&ShareNumber::new(n))) {
-                return Outcome::Failed(self.not_placed(step));
+                return Outcome::Failed(self.not_placed(map, step));
             }
         }
         self.place(map, homes, &mut usable, &mut step).await;
@@ -157,7 +157,7 @@ impl Publish<'_> {
             return Outcome::Conflict { has_vanguard: !map.shares.is_empty() };
         }
         if step.placed.len() < usize::from(self.header.geometry.encoding().total()) {
-            return Outcome::Failed(self.not_placed(step));
+            return Outcome::Failed(self.not_placed(map, step));
         }
         Outcome::Published(Box::new(self.new_map(map, &step)))
     }
@@ -174,7 +174,7 @@ impl Publish<'_> {
         if step.has_conflict {
             Outcome::Conflict { has_vanguard: false }
         } else if step.placed.is_empty() {
-            Outcome::Failed(self.not_placed(step))
+            Outcome::Failed(self.not_placed(map, step))
         } else {
             Outcome::Published(Box::new(self.new_map(map, &step)))
         }
@@ -202,13 +202,20 @@ impl Publish<'_> {
         Outcome::Published(Box::new(self.new_map(map, &step)))
     }
 
-    fn not_placed(&self, step: Step) -> MutableError {
+    fn not_placed(&self, map: &ServerMap, step: Step) -> MutableError {
         let encoding = self.header.geometry.encoding();
+        let why = if map.answered.is_empty() {
+            "no servers are connected"
+        } else if no_load(map, &map.answered).is_empty() {
+            "no server has a valid certificate of a grid manager in [grid_managers] of tahoe.cfg"
+        } else {
+            "too few servers took them"
+        };
         MutableError::NotPlaced {
             placed: step.placed.len(),
             needed: encoding.needed().into(),
             total: encoding.total().into(),
-            problem: step.problem.unwrap_or_else(|| "no servers are connected".to_owned()),
+            problem: step.problem.unwrap_or_else(|| why.to_owned()),
         }
     }
 
@@ -216,13 +223,12 @@ impl Publish<'_> {
     fn homes(&self, map: &ServerMap) -> Vec<Home> {
         let total = self.header.geometry.encoding().total();
         let mut homes = Vec::new();
-        let mut load: BTreeMap<Place, usize> =
-            map.answered.iter().map(|place| (*place, 0)).collect();
+        let mut load = no_load(map, &map.answered);
         let mut homeless: BTreeSet<u8> = (0..total).filter_map(|n| u8::try_from(n).ok()).collect();
         for ((number, place), share) in &map.shares {
             if u16::from(number.get()) < total {
                 homeless.remove(&number.get());
-                *load.entry(*place).or_default() += 1;
+                load.entry(*place).and_modify(|count| *count += 1);
                 homes.push(Home { number: *number, place: *place, test: test_of(share) });
             }
         }
@@ -299,7 +305,7 @@ impl Publish<'_> {
         if matches!(self.shares, NewShares::Patches(..)) {
             return homes;
         }
-        let mut load: BTreeMap<Place, usize> = usable.iter().map(|place| (*place, 0)).collect();
+        let mut load = no_load(map, usable);
         for place in step.placed.values().flatten() {
             load.entry(*place).and_modify(|count| *count += 1);
         }
@@ -411,6 +417,12 @@ fn is_of(map: &ServerMap, home: &Home, version: &Header) -> bool {
     let share = map.shares.get(&(home.number, home.place));
     let header = share.and_then(|share| share.header.as_ref());
     header.is_some_and(|header| header.signed() == version.signed())
+}
+
+/// Those of the servers that may be given new shares, with no share each.
+fn no_load(map: &ServerMap, places: &BTreeSet<Place>) -> BTreeMap<Place, usize> {
+    let permitted = places.iter().filter(|place| map.servers[**place].may_take_shares());
+    permitted.map(|place| (*place, 0)).collect()
 }
 
 fn test_of(share: &FoundShare) -> TestVector {

@@ -51,6 +51,8 @@ pub(super) struct Selector {
     needed: usize,
     happy: usize,
     upload_secret: UploadSecret,
+    /// Servers that are left out because no grid manager vouches for them.
+    not_permitted: usize,
     grid: Grid,
 }
 
@@ -63,6 +65,7 @@ pub(super) struct Selection {
     pub(super) needed: usize,
     pub(super) happy: usize,
     pub(super) share_size: u64,
+    not_permitted: usize,
     storage_index: StorageIndex,
 }
 
@@ -114,9 +117,11 @@ impl Selector {
         let encoding = geometry.encoding();
         let share_size = Encoder::share_size(geometry);
         let total = usize::from(encoding.total());
-        let candidates = grid
-            .servers()
-            .ring(&storage_index)
+        let mut ring = grid.servers().ring(&storage_index);
+        let connected = ring.len();
+        ring.retain(|server| server.may_take_shares());
+        let not_permitted = connected - ring.len();
+        let candidates = ring
             .into_iter()
             .take(2 * total)
             .map(|server| Candidate {
@@ -136,13 +141,15 @@ impl Selector {
             needed: encoding.needed().into(),
             happy,
             upload_secret: UploadSecret::new(Vec::new()),
+            not_permitted,
             grid: grid.clone(),
         }
     }
 
     pub(super) async fn select(mut self) -> Result<Selection, UploadError> {
         if self.candidates.is_empty() {
-            return Err(UploadUnhappiness::no_servers(self.storage_index).into());
+            let error = UploadUnhappiness::no_servers(self.storage_index);
+            return Err(error.with_not_permitted(self.not_permitted).into());
         }
         let mut secret = vec![0; 20];
         getrandom::fill(&mut secret).map_err(|_| UploadError::NoRandomness)?;
@@ -288,6 +295,7 @@ impl Selector {
             }
         }
         let selection = Selection {
+            not_permitted: self.not_permitted,
             room,
             existing,
             needed: self.needed,
@@ -315,7 +323,7 @@ impl Selection {
         let happiness = (self.happy, reached);
         match UploadUnhappiness::check(self.storage_index, holders, self.needed, happiness) {
             None => Ok(reached),
-            Some(unhappy) => Err(unhappy),
+            Some(unhappy) => Err(unhappy.with_not_permitted(self.not_permitted)),
         }
     }
 }

@@ -9,6 +9,7 @@ mod directory_edits;
 mod download;
 mod hostile;
 mod mutable;
+mod permits;
 mod servers;
 mod sources;
 mod support;

@@ -40,8 +40,30 @@ impl TestGrid {
 
     async fn with_segments(
         sims: Vec<Arc<SimServer>>,
+        encoding: (u64, usize, u64),
+        segment_size_max: u64,
+    ) -> Self {
+        Self::with(sims, encoding, segment_size_max, |_, server| server).await
+    }
+
+    /// Servers of which each is given shares only while `may`, asked with its number, says so.
+    pub(crate) async fn with_permits(
+        sims: Vec<Arc<SimServer>>,
+        encoding: (u64, usize, u64),
+        may: impl Fn(usize) -> bool + Clone + Send + Sync + 'static,
+    ) -> Self {
+        let permit = |i, server: GridServer| {
+            let may = may.clone();
+            server.given_shares_while(move || may(i))
+        };
+        Self::with(sims, encoding, 1000, permit).await
+    }
+
+    async fn with(
+        sims: Vec<Arc<SimServer>>,
         (k, happy, n): (u64, usize, u64),
         segment_size_max: u64,
+        finish: impl Fn(usize, GridServer) -> GridServer,
     ) -> Self {
         let servers: Vec<_> = sims
             .iter()
@@ -55,7 +77,7 @@ impl TestGrid {
                     permutation_seed: vec![byte; 32],
                 };
                 let storage: Arc<dyn tallac_core::storage::StorageServer> = Arc::clone(sim) as _;
-                Arc::new(GridServer::new(info, storage))
+                Arc::new(finish(i, GridServer::new(info, storage)))
             })
             .collect();
         for server in &servers {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use foolscap::{Furl, Location, LocationError, Swissnum, SwissnumError};
 
 use super::tls_pin::{SpkiHash, SpkiHashError};
+pub use crate::transport::Network;
 
 /// Longest NURL that is taken, in bytes.
 const LEN_MAX: usize = 4096;
@@ -15,17 +16,6 @@ const LOCATIONS_MAX: usize = 16;
 
 /// The only version there is.
 const VERSION: &str = "v=1";
-
-/// How the locations of a NURL are reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Network {
-    /// Directly: `pb://`.
-    Tcp,
-    /// Over Tor: `pb+tor://`.
-    Tor,
-    /// Over I2P: `pb+i2p://`.
-    I2p,
-}
 
 impl Network {
     const ALL: [Self; 3] = [Self::Tcp, Self::Tor, Self::I2p];
@@ -107,7 +97,7 @@ impl Nurl {
         Self { network, spki_hash, locations: vec![location], swissnum }
     }
 
-    /// How the locations are reached.
+    /// In which network the locations are.
     #[must_use]
     pub const fn network(&self) -> Network {
         self.network

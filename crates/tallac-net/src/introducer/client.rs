@@ -64,10 +64,16 @@ pub struct IntroducerClient {
     shared: Arc<Shared>,
     furl: Furl,
     reconnector: Reconnector,
-    /// The place that [`news`](Self::news) has come to.
+    _stop: DropGuard,
+}
+
+/// The announcements of storage servers by one introducer, as they come.
+#[derive(Debug)]
+pub struct News {
+    shared: Arc<Shared>,
+    /// The place that it has come to.
     place: u64,
     changed: watch::Receiver<u64>,
-    _stop: DropGuard,
 }
 
 struct Shared {
@@ -113,14 +119,13 @@ impl IntroducerClient {
             first_attempt_failed: watch::Sender::default(),
             stop: stop.clone(),
         });
-        let changed = shared.next_place.subscribe();
         let connected = Arc::clone(&shared);
         let reconnector = tub.keep_connected(furl.clone(), move |introducer| {
             tokio::spawn(Arc::clone(&connected).session(introducer));
         });
         tokio::spawn(first_attempt(Arc::clone(&shared), tub.clone(), furl.clone()));
         let _stop = stop.drop_guard();
-        Self { shared, furl, reconnector, place: 0, changed, _stop }
+        Self { shared, furl, reconnector, _stop }
     }
 
     /// Where it is.
@@ -146,23 +151,11 @@ impl IntroducerClient {
         self.reconnector.reset();
     }
 
-    /// Waits for announcements of storage servers that were not given out before. Of several by
-    /// one server only the last is given. Nothing is lost when the future is dropped.
-    pub async fn news(&mut self) -> Vec<Arc<Announcement>> {
-        loop {
-            self.changed.mark_unchanged();
-            let news: Vec<_> = {
-                let inner = self.shared.lock();
-                inner.table.since(STORAGE, self.place).map(|(next, a)| (next, a.clone())).collect()
-            };
-            if let Some((next, _)) = news.last() {
-                self.place = *next;
-                return news.into_iter().map(|(_, announcement)| announcement).collect();
-            }
-            if self.changed.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        }
+    /// The announcements of storage servers, those that came already first.
+    #[must_use]
+    pub fn news(&self) -> News {
+        let changed = self.shared.next_place.subscribe();
+        News { shared: Arc::clone(&self.shared), place: 0, changed }
     }
 
     /// All announcements of storage servers that came, the last of each server.
@@ -176,6 +169,26 @@ impl IntroducerClient {
         let mut failed = self.shared.first_attempt_failed.subscribe();
         let known = failed.wait_for(Option::is_some).await;
         known.is_ok_and(|failed| *failed == Some(true))
+    }
+}
+
+impl News {
+    /// Waits for announcements that were not given out before. Of several by one server only the
+    /// last is given. Nothing is lost when the future is dropped.
+    pub async fn next(&mut self) -> Vec<Arc<Announcement>> {
+        loop {
+            self.changed.mark_unchanged();
+            let news: Vec<_> = {
+                let inner = self.shared.lock();
+                inner.table.since(STORAGE, self.place).map(|(next, a)| (next, a.clone())).collect()
+            };
+            if let Some((next, _)) = news.last() {
+                self.place = *next;
+                return news.into_iter().map(|(_, announcement)| announcement).collect();
+            }
+            // The sender is in `shared`, which is not dropped before this.
+            let _ = self.changed.changed().await;
+        }
     }
 }
 

@@ -8,5 +8,5 @@ mod client;
 mod server;
 mod wire;
 
-pub use client::{IntroducerClient, IntroducerState, NodeInfo};
+pub use client::{IntroducerClient, IntroducerState, News, NodeInfo};
 pub use server::{IntroducerLimits, IntroducerServer};

@@ -1,4 +1,4 @@
-//! TLS on a TCP connection.
+//! TLS on a connection.
 
 use std::io;
 use std::sync::Arc;
@@ -6,8 +6,9 @@ use std::sync::Arc;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
-use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use super::BoxStream;
 
 /// A TLS connection, whichever side we are.
 pub(crate) type TlsStream<S> = tokio_rustls::TlsStream<BufReader<S>>;
@@ -29,12 +30,11 @@ pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
 /// Does the client's side of a handshake.
 pub(crate) async fn connect(
     config: Arc<ClientConfig>,
-    tcp: TcpStream,
-) -> io::Result<TlsStream<TcpStream>> {
-    tcp.set_nodelay(true)?;
+    stream: BoxStream,
+) -> io::Result<TlsStream<BoxStream>> {
     let name = ServerName::try_from(SERVER_NAME).expect("it is a valid name");
     Ok(TlsConnector::from(config)
-        .connect(name, BufReader::with_capacity(READ_LEN, tcp))
+        .connect(name, BufReader::with_capacity(READ_LEN, stream))
         .await?
         .into())
 }

@@ -12,6 +12,7 @@ use tallac_core::storage::{
 };
 use tallac_net::gbs::{ClientLimits, GbsClient, GbsClientError, ServerLimits};
 use tallac_net::identity::{Location, Network, Nurl, SpkiHash, Swissnum};
+use tallac_net::transport::Ways;
 use tallac_testkit::{Fault, Operation};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -23,12 +24,12 @@ const LEN: usize = 3_000_000;
 const SOON: Duration = Duration::from_millis(200);
 
 fn client(served: &Served) -> GbsClient {
-    GbsClient::new(std::slice::from_ref(&served.nurl)).unwrap()
+    GbsClient::new(std::slice::from_ref(&served.nurl), &Ways::direct()).unwrap()
 }
 
 fn impatient_client(served: &Served) -> GbsClient {
     let limits = ClientLimits { silence_timeout: SOON, ..ClientLimits::default() };
-    GbsClient::with_limits(std::slice::from_ref(&served.nurl), limits).unwrap()
+    GbsClient::with_limits(std::slice::from_ref(&served.nurl), &Ways::direct(), limits).unwrap()
 }
 
 async fn allocate(client: &GbsClient, len: usize) {
@@ -91,7 +92,7 @@ async fn whoever_has_another_key_is_refused() {
     // After the good client's session, which this one must not take up.
     let location = served.nurl.locations()[0].clone();
     let nurl = Nurl::new(SpkiHash::new([1; 32]), location, served.nurl.swissnum().clone());
-    let bad = GbsClient::new(&[nurl]).unwrap();
+    let bad = GbsClient::new(&[nurl], &Ways::direct()).unwrap();
     let answer = bad.list(ShareKind::Immutable, SI).await;
     assert!(matches!(answer, Err(StorageError::Unreachable(_))), "{answer:?}");
     assert!(served.sim.calls().is_empty());
@@ -103,7 +104,7 @@ async fn a_wrong_swissnum_is_refused() {
     let location = served.nurl.locations()[0].clone();
     let swissnum = Swissnum::from_text("wrong").unwrap();
     let nurl = Nurl::new(*served.nurl.spki_hash(), location, swissnum);
-    let client = GbsClient::new(&[nurl]).unwrap();
+    let client = GbsClient::new(&[nurl], &Ways::direct()).unwrap();
     assert!(matches!(client.version().await, Err(StorageError::Unauthorized)));
     assert!(served.sim.calls().is_empty());
 }
@@ -118,11 +119,11 @@ async fn addresses_are_tried_in_turn() {
     let nobody = Location::new("127.0.0.1", port).unwrap();
     let onion = Location::new("x.onion", 1).unwrap();
     let onion = Nurl::with_network(Network::Tor, hash, onion, swissnum.clone());
-    let alone = GbsClient::new(std::slice::from_ref(&onion));
+    let alone = GbsClient::new(std::slice::from_ref(&onion), &Ways::direct());
     assert_eq!(alone.unwrap_err(), GbsClientError::NoAddress);
     let nurls = [onion, Nurl::new(hash, nobody, swissnum), served.nurl.clone()];
-    GbsClient::new(&nurls).unwrap().version().await.unwrap();
-    let unreachable = GbsClient::new(&nurls[..2]).unwrap().version().await;
+    GbsClient::new(&nurls, &Ways::direct()).unwrap().version().await.unwrap();
+    let unreachable = GbsClient::new(&nurls[..2], &Ways::direct()).unwrap().version().await;
     assert!(matches!(unreachable, Err(StorageError::Unreachable(_))));
 }
 

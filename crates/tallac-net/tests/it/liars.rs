@@ -24,6 +24,7 @@ use tallac_core::storage::{
 };
 use tallac_net::gbs::GbsClient;
 use tallac_net::identity::{Location, Nurl, SpkiHash, Swissnum};
+use tallac_net::transport::Ways;
 use tokio::net::TcpListener;
 
 use crate::support::{CERTIFICATE, SI};
@@ -75,7 +76,7 @@ async fn client_of(
     });
     let location = Location::new("127.0.0.1", port).unwrap();
     let nurl = Nurl::new(SpkiHash::of(&CERTIFICATE), location, Swissnum::generate().unwrap());
-    GbsClient::new(&[nurl]).unwrap()
+    GbsClient::new(&[nurl], &Ways::direct()).unwrap()
 }
 
 fn lease() -> LeaseSecrets {

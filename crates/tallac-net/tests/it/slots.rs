@@ -11,6 +11,7 @@ use tallac_core::storage::{
     StorageServer, TestVector, WriteVector,
 };
 use tallac_net::gbs::{GbsClient, ServerLimits};
+use tallac_net::transport::Ways;
 use tallac_testkit::{Fault, Operation};
 
 use crate::support::{RawRequest, SI, Served};
@@ -52,7 +53,7 @@ impl Served {
     }
 
     fn client(&self) -> GbsClient {
-        GbsClient::new(std::slice::from_ref(&self.nurl)).unwrap()
+        GbsClient::new(std::slice::from_ref(&self.nurl), &Ways::direct()).unwrap()
     }
 }
 

@@ -17,6 +17,7 @@ use rustls::{ServerConfig, SupportedProtocolVersion, version};
 use tallac_core::storage::{ShareKind, StorageError, StorageServer as _};
 use tallac_net::gbs::{GbsClient, GbsServer};
 use tallac_net::identity::{Certificate, Location, Nurl, SpkiHash, Swissnum};
+use tallac_net::transport::Ways;
 use tallac_testkit::SimServer;
 use tokio::net::TcpListener;
 
@@ -63,7 +64,7 @@ async fn server(
 async fn is_taken(pinned: &str, location: Location) -> bool {
     let pin = SpkiHash::of(&Certificate::from_pem(pinned).unwrap());
     let nurl = Nurl::new(pin, location, Swissnum::generate().unwrap());
-    let client = GbsClient::new(&[nurl]).unwrap();
+    let client = GbsClient::new(&[nurl], &Ways::direct()).unwrap();
     match client.list(ShareKind::Immutable, SI).await {
         Ok(_) => true,
         Err(StorageError::Unreachable(_)) => false,
@@ -100,6 +101,6 @@ async fn a_node_of_tahoe_can_be_replaced_with_its_certificate() {
     let server = GbsServer::new(storage, &certificate, &swissnum).unwrap();
     let serving = tokio::spawn(async move { server.serve(listener, std::future::pending()).await });
     let nurl = Nurl::new(SpkiHash::of(&certificate), location, swissnum);
-    GbsClient::new(&[nurl]).unwrap().version().await.unwrap();
+    GbsClient::new(&[nurl], &Ways::direct()).unwrap().version().await.unwrap();
     serving.abort();
 }

@@ -1,6 +1,7 @@
 //! `tallac create-node`, `create-client` and `create-introducer`: make a node's directory (sections
 //! 9.2 and 10.3).
 
+mod join;
 mod options;
 mod template;
 
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use wormhole::Code;
 
 use super::quote::quoted_path;
 use super::{Globals, UsageError};
@@ -29,16 +31,16 @@ sys.exit(\"This node is not run by twistd: use `tahoe run` or `tallac run`.\")
 /// The exit status when there is something in the directory already.
 const NOT_EMPTY: u8 = 255;
 
-pub(super) fn node(args: NodeArgs, globals: &Globals) -> anyhow::Result<ExitCode> {
+pub(super) async fn node(args: NodeArgs, globals: &Globals) -> anyhow::Result<ExitCode> {
     let directory = args.client.directory(globals)?;
-    let settings = args.into_settings()?;
-    create(&directory, &settings, globals)
+    let code = args.client.invite_code()?;
+    create(&directory, args.into_settings()?, code, globals).await
 }
 
-pub(super) fn client(args: ClientArgs, globals: &Globals) -> anyhow::Result<ExitCode> {
+pub(super) async fn client(args: ClientArgs, globals: &Globals) -> anyhow::Result<ExitCode> {
     let directory = args.directory(globals)?;
-    let settings = args.into_settings()?;
-    create(&directory, &settings, globals)
+    let code = args.invite_code()?;
+    create(&directory, args.into_settings()?, code, globals).await
 }
 
 pub(super) fn introducer(args: IntroducerArgs, globals: &Globals) -> anyhow::Result<ExitCode> {
@@ -58,14 +60,24 @@ pub(super) fn introducer(args: IntroducerArgs, globals: &Globals) -> anyhow::Res
     Ok(ExitCode::SUCCESS)
 }
 
-fn create(path: &Path, settings: &Settings, globals: &Globals) -> anyhow::Result<ExitCode> {
+/// Makes a node as it is told, and as the inviter wants it, if there is an invite code.
+async fn create(
+    path: &Path,
+    settings: Settings,
+    code: Option<Code>,
+    globals: &Globals,
+) -> anyhow::Result<ExitCode> {
     let directory = NodeDirectory::new(path)?;
     if refuses_full(&directory)? {
         return Ok(ExitCode::from(NOT_EMPTY));
     }
+    let settings = match code {
+        Some(code) => join::join(code, settings, globals).await?,
+        None => settings,
+    };
     let config = directory.file(CONFIG_FILE);
-    make(&directory, settings)?;
-    announce(&directory, &config, settings, globals)?;
+    make(&directory, &settings)?;
+    announce(&directory, &config, &settings, globals)?;
     Ok(ExitCode::SUCCESS)
 }
 

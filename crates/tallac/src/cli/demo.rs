@@ -98,7 +98,7 @@ async fn start(home: &Path, globals: &Globals) -> Result<LocalGrid> {
     let dir = home.join("grid");
     local_grid::create(&dir, SHAPE).await?;
     let grid = LocalGrid::start(&dir).await?;
-    let servers = grid.gateway().grid().servers();
+    let servers = grid.grid().servers();
     servers.settled(SETTLE_TIMEOUT).await;
     let connected = servers.all().iter().filter(|server| server.is_connected()).count();
     ensure!(connected == 10, "only {connected} of 10 storage servers answer");
@@ -168,7 +168,7 @@ async fn put(grid: &LocalGrid, source: FileSource, size: u64) -> Result<UploadRe
     let sent = Progress::default();
     let options = UploadOptions { key: FileKey::Convergent, progress: sent.clone() };
     let bar = progress::bytes_bar("putting", Some(size));
-    let uploader = grid.gateway().grid().uploader();
+    let uploader = grid.grid().uploader();
     let upload = uploader.upload(source, options);
     tokio::pin!(upload);
     let result = loop {

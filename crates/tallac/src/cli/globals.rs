@@ -17,6 +17,13 @@ pub struct Globals {
     /// Tell more on standard error; twice, even more
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
+    /// The rendezvous server that invitations go through
+    /// [default: ws://wormhole.tahoe-lafs.org:4000/v1]
+    #[arg(long, value_name = "URL")]
+    pub wormhole_server: Option<String>,
+    /// What invitations are called there [default: tahoe-lafs.org/invite]
+    #[arg(long, value_name = "NAME")]
+    pub wormhole_invite_appid: Option<String>,
     /// Print version
     #[arg(long, hide = true, action = clap::ArgAction::Version)]
     version_and_path: Option<bool>,

@@ -103,8 +103,8 @@ async fn create(args: CreateArgs, globals: &Globals) -> Result<ExitCode> {
 
 async fn run_grid(args: RunArgs, globals: &Globals) -> Result<ExitCode> {
     let grid = LocalGrid::start(&args.dir).await?;
-    grid.gateway().grid().servers().settled(SETTLE_TIMEOUT).await;
-    let servers = grid.gateway().grid().servers().all();
+    grid.grid().servers().settled(SETTLE_TIMEOUT).await;
+    let servers = grid.grid().servers().all();
     let connected = servers.iter().filter(|server| server.is_connected()).count();
     globals.say(format!("{connected} of {} storage servers are connected", servers.len()))?;
     if let Some(url) = grid.gateway().web_url() {

@@ -16,6 +16,9 @@ mod demo;
 mod get;
 mod globals;
 mod grid;
+mod grid_manager;
+mod invitation;
+mod invite;
 mod list_aliases;
 mod local_file;
 mod location;
@@ -68,6 +71,7 @@ enum Command {
     CreateNode(create_node::NodeArgs),
     CreateClient(create_node::ClientArgs),
     CreateIntroducer(create_node::IntroducerArgs),
+    Invite(invite::InviteArgs),
     Run(run::RunArgs),
     CreateAlias(create_alias::CreateAliasArgs),
     AddAlias(add_alias::AddAliasArgs),
@@ -87,6 +91,7 @@ enum Command {
     Status(status::StatusArgs),
     #[command(subcommand)]
     Grid(grid::GridCommand),
+    GridManager(grid_manager::GridManagerArgs),
     Demo(demo::DemoArgs),
     #[command(subcommand)]
     Admin(admin::Command),
@@ -98,9 +103,10 @@ enum Command {
 
 async fn dispatch(command: Command, globals: &Globals) -> anyhow::Result<ExitCode> {
     match command {
-        Command::CreateNode(args) => create_node::node(args, globals),
-        Command::CreateClient(args) => create_node::client(args, globals),
+        Command::CreateNode(args) => interruptible(create_node::node(args, globals)).await,
+        Command::CreateClient(args) => interruptible(create_node::client(args, globals)).await,
         Command::CreateIntroducer(args) => create_node::introducer(args, globals),
+        Command::Invite(args) => interruptible(invite::run(args, globals)).await,
         Command::Run(args) => run::run(args, globals).await,
         Command::CreateAlias(args) => create_alias::run(args, globals).await,
         Command::AddAlias(args) => add_alias::run(&args, globals),
@@ -119,6 +125,7 @@ async fn dispatch(command: Command, globals: &Globals) -> anyhow::Result<ExitCod
         Command::Webopen(args) => webopen::run(&args, globals),
         Command::Status(args) => status::run(args, globals).await,
         Command::Grid(command) => grid::run(command, globals).await,
+        Command::GridManager(args) => Ok(grid_manager::run(args)),
         Command::Demo(args) => demo::run(args, globals).await,
         Command::Admin(command) => admin::run(command, globals),
         Command::Debug(command) => debug::run(command, globals),
@@ -147,6 +154,9 @@ pub fn main() -> ExitCode {
 }
 
 fn main_with(args: Vec<OsString>) -> ExitCode {
+    if grid_manager::is_called(&args) {
+        return grid_manager::main(&args);
+    }
     let parsed = Cli::command()
         .try_get_matches_from(&args)
         .and_then(|matches| Cli::from_arg_matches(&matches));

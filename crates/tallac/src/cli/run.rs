@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::Globals;
 use super::create_node::one_directory;
-use crate::config::{NodeConfig, NodeKind};
+use crate::config::{IntroducerConfig, NodeConfig, NodeDirectory, NodeKind};
 use crate::node::Node;
 
 /// Run a node until Ctrl-C.
@@ -29,25 +29,33 @@ pub(super) struct RunArgs {
 /// Runs the command.
 pub(super) async fn run(args: RunArgs, globals: &Globals) -> Result<ExitCode> {
     let directory = one_directory(args.nodedir.as_ref(), args.basedir.as_ref(), globals)?;
-    let config = NodeConfig::load(&directory)?;
-    match config.directory.kind() {
-        Some(NodeKind::Client) => {}
+    let kind = NodeDirectory::new(&directory)?.kind();
+    // Whether somebody reads what is said is not what the node depends on.
+    let starts = || {
+        let _ = globals.say(format!("running node in '{}'", directory.display()));
+    };
+    let node = match kind {
+        Some(NodeKind::Client) => {
+            let config = NodeConfig::load(&directory)?;
+            starts();
+            Node::start(config).await?
+        }
         Some(NodeKind::Introducer) => {
-            bail!("{} is an introducer, which this version cannot run yet", directory.display())
+            let config = IntroducerConfig::load(&directory)?;
+            starts();
+            Node::start_introducer(config).await?
         }
         None => bail!(
             "{} is no node directory: there is no tahoe-client.tac in it. Make one with \
-             'tallac create-node' or 'tallac create-client'.",
+             'tallac create-node', 'tallac create-client' or 'tallac create-introducer'.",
             directory.display()
         ),
-    }
-    // Whether somebody reads this is not what the node depends on.
-    let _ = globals.say(format!("running node in '{}'", directory.display()));
-    let node = Node::start(config).await?;
+    };
     if let Some(url) = node.web_url() {
         let _ = globals.say(format!("web API at {url}"));
     }
-    let _ = globals.say("client running");
+    let runs = if node.grid().is_some() { "client running" } else { "introducer running" };
+    let _ = globals.say(runs);
     let failure = tokio::select! {
         reason = node.failed() => Some(reason),
         result = stop_asked_for() => { result?; None }

@@ -6,12 +6,13 @@ use std::path::Path;
 
 use serde_json::Value;
 use tallac_core::cap::MutableFormat;
+use tallac_core::grid_manager::GridManagers;
 use tallac_core::immutable::{Encoding, SEGMENT_SIZE_DEFAULT, SEGMENT_SIZE_MAX};
 use tallac_net::identity::{Furl, FurlError};
 
 use super::error::ConfigError;
 use super::reader::{Place, Reader};
-use super::{values, yaml};
+use super::{grid_managers, values, yaml};
 
 /// How a node stores and finds files.
 #[derive(Clone, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub struct ClientConfig {
     pub introducers: BTreeMap<String, Furl>,
     /// Address of a helper, if one is to be used. Secret.
     pub helper_furl: Option<Furl>,
+    /// Who may say which servers shares are put on.
+    pub grid_managers: GridManagers,
 }
 
 impl ClientConfig {
@@ -53,6 +56,7 @@ impl fmt::Debug for ClientConfig {
             .field("force_foolscap", &self.force_foolscap)
             .field("introducers", &self.introducers.len())
             .field("helper_furl", &self.helper_furl.is_some())
+            .field("grid_managers", &self.grid_managers)
             .finish()
     }
 }
@@ -78,10 +82,11 @@ pub(super) fn read(reader: &Reader<'_>) -> Result<ClientConfig, ConfigError> {
         force_foolscap: reader.boolean(("client", "force_foolscap"), false)?,
         introducers: introducers(reader)?,
         helper_furl: helper_furl(reader)?,
+        grid_managers: grid_managers::trusted(reader)?,
     })
 }
 
-fn shares(reader: &Reader<'_>) -> Result<(u16, u16, u16), ConfigError> {
+pub(super) fn shares(reader: &Reader<'_>) -> Result<(u16, u16, u16), ConfigError> {
     let number = |place: Place, default: u16| -> Result<u16, ConfigError> {
         let Some(number) = reader.parse(place, values::whole)? else { return Ok(default) };
         let fits = u16::try_from(number).ok().filter(|number| (1..=256).contains(number));
@@ -120,7 +125,7 @@ const DEFAULT_PETNAME: &str = "default";
 /// Longest petname of an introducer, in bytes.
 const PETNAME_LEN_MAX: usize = 200;
 
-fn introducers(reader: &Reader<'_>) -> Result<BTreeMap<String, Furl>, ConfigError> {
+pub(super) fn introducers(reader: &Reader<'_>) -> Result<BTreeMap<String, Furl>, ConfigError> {
     let mut introducers = introducers_yaml(&reader.directory.private("introducers.yaml"))?;
     match reader.filled(INTRODUCER)? {
         Some(furl) if furl == "None" => {

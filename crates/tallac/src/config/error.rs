@@ -80,8 +80,9 @@ pub enum ConfigError {
     },
     /// The node's address would be revealed although it must not be.
     #[error(
-        "{0}, but reveal-IP-address = false forbids it: use tor or i2p hints, or set \
-         reveal-IP-address = true"
+        "{0}\nWith reveal-IP-address = false, others may not learn where this node is: set \
+         [connections] tcp = tor (or disabled), write only tor: and i2p: hints into tub.location, \
+         or set reveal-IP-address = true"
     )]
     Privacy(&'static str),
     /// A port to be chosen by the system where other nodes must know it.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::reader::Reader;
 use super::{
-    CONFIG_FILE, ConfigError, ConfigWarning, Ini, ListenAt, NodeDirectory, NodeKind, Tub, keys,
-    later, tub,
+    CONFIG_FILE, ConfigError, ConfigWarning, Connections, Ini, ListenAt, NodeDirectory, NodeKind,
+    Tub, connections, keys, later, tub,
 };
 use crate::files;
 
@@ -19,6 +19,8 @@ pub struct IntroducerConfig {
     pub nickname: String,
     /// Where its web server listens; nothing if it has none.
     pub web_port: Option<ListenAt>,
+    /// How it reaches others.
+    pub connections: Connections,
     /// How often a silent connection is tried.
     pub keepalive: Option<Duration>,
     /// After how long a silent connection is given up.
@@ -44,8 +46,8 @@ impl IntroducerConfig {
         keys::check(&file, &ini, NodeKind::Introducer)?;
         let reader = Reader { directory: &directory, file: &file, ini: &ini };
         let reveal_ip_address = reader.boolean(("node", "reveal-ip-address"), true)?;
-        super::connects_over_tcp(&reader, reveal_ip_address)?;
-        let tub = tub::read(&reader, reveal_ip_address)?;
+        let connections = connections::read(&reader, reveal_ip_address)?;
+        let tub = tub::read(&reader, &connections, reveal_ip_address)?;
         if tub == Tub::Disabled {
             return Err(ConfigError::IntroducerWithoutTub);
         }
@@ -55,6 +57,7 @@ impl IntroducerConfig {
             web_port: super::web_port(&reader)?,
             keepalive: super::seconds(&reader, ("node", "timeout.keepalive"))?,
             disconnect: super::seconds(&reader, ("node", "timeout.disconnect"))?,
+            connections,
             tub,
             warnings,
             directory: directory.clone(),

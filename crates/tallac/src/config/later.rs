@@ -3,7 +3,7 @@
 
 use super::StorageConfig;
 use super::error::ConfigError;
-use super::keys::{PETNAME_SECTIONS, PLUGIN_SECTIONS};
+use super::keys::PLUGIN_SECTIONS;
 use super::reader::{Place, Reader};
 
 /// Something that is set and has no effect yet, or less than it says.
@@ -27,14 +27,12 @@ pub(super) fn check(
     storage: Option<&StorageConfig>,
 ) -> Result<Vec<ConfigWarning>, ConfigError> {
     refuse_services(reader)?;
-    refuse_networks(reader)?;
     refuse_plugins(reader)?;
     warnings(reader, storage)
 }
 
 /// The same for an introducer, which has fewer settings.
 pub(super) fn check_introducer(reader: &Reader<'_>) -> Result<Vec<ConfigWarning>, ConfigError> {
-    refuse_networks(reader)?;
     let mut warnings = Vec::new();
     warn_of_log_gatherer(reader, &mut warnings)?;
     Ok(warnings)
@@ -54,39 +52,9 @@ fn warn_of_log_gatherer(
 }
 
 fn refuse_services(reader: &Reader<'_>) -> Result<(), ConfigError> {
-    let services: [(Place, &str); 3] = [
-        (("sftpd", "enabled"), "SFTP comes with a later version: set it to false"),
-        (("tor", "launch"), "launching Tor comes with a later version: set it to false"),
-        (("i2p", "launch"), "launching I2P comes with a later version: set it to false"),
-    ];
-    for (place, reason) in services {
-        if reader.boolean(place, false)? {
-            return Err(reader.unsupported(place, reason));
-        }
-    }
-    Ok(())
-}
-
-/// A node that must hide where it is may not go on without what hides it.
-fn refuse_networks(reader: &Reader<'_>) -> Result<(), ConfigError> {
-    let tcp: Place = ("connections", "tcp");
-    match reader.text(tcp)?.map(|handler| handler.to_lowercase()).as_deref() {
-        None | Some("tcp" | "disabled") => {}
-        Some("tor" | "i2p") => {
-            let reason = "connections over Tor and I2P come with a later version: set it to tcp \
-                          (which reveals this machine's address), or to disabled";
-            return Err(reader.unsupported(tcp, reason));
-        }
-        Some(_) => {
-            let problem = "uses unknown handler type: write tcp, tor or disabled";
-            return Err(reader.wrong(tcp, problem.to_owned()));
-        }
-    }
-    for place in [("tor", "onion"), ("i2p", "dest")] {
-        if reader.boolean(place, false)? {
-            let reason = "listening on Tor and I2P comes with a later version: set it to false";
-            return Err(reader.unsupported(place, reason));
-        }
+    const SFTP: Place = ("sftpd", "enabled");
+    if reader.boolean(SFTP, false)? {
+        return Err(reader.unsupported(SFTP, "SFTP comes with a later version: set it to false"));
     }
     Ok(())
 }
@@ -97,18 +65,6 @@ fn refuse_plugins(reader: &Reader<'_>) -> Result<(), ConfigError> {
             let reason = "plugins are Python programs, which Tallac does not run: remove the line";
             return Err(reader.unsupported(place, reason));
         }
-    }
-    let (managers, certificates) = (PETNAME_SECTIONS[0], PETNAME_SECTIONS[1]);
-    if !reader.ini.keys(managers).is_empty() {
-        let reason = "grid managers come with a later version, and without them files might go \
-                      to servers that they do not vouch for: remove the section to store with any";
-        return Err(reader.unsupported(("grid_managers", "*"), reason));
-    }
-    let management: Place = ("storage", "grid_management");
-    if reader.boolean(management, false)? || !reader.ini.keys(certificates).is_empty() {
-        let reason = "certificates of grid managers come with a later version: set it to false, \
-                      and remove [grid_manager_certificates]";
-        return Err(reader.unsupported(management, reason));
     }
     Ok(())
 }

@@ -42,7 +42,6 @@ impl FromStr for ListenAt {
         let all = match fields.next().as_deref() {
             Some("tcp") => ALL_IPV4,
             Some("tcp6") => ALL_IPV6,
-            Some("listen") => return Err(later(fields.next().as_deref())),
             Some("unix") => return Err(ListenError::Later("Unix sockets")),
             Some("ssl") => return Err(ListenError::Later("TLS ports of the web server")),
             Some("systemd") => return Err(ListenError::Later("sockets that systemd opens")),
@@ -75,14 +74,6 @@ impl fmt::Display for ListenAt {
 
 const ALL_IPV4: &str = "0.0.0.0";
 const ALL_IPV6: &str = "::";
-
-fn later(network: Option<&str>) -> ListenError {
-    match network {
-        Some("tor") => ListenError::Later("Tor"),
-        Some("i2p") => ListenError::Later("I2P"),
-        _ => ListenError::UnknownKind,
-    }
-}
 
 fn port(text: &str) -> Result<u16, ListenError> {
     let is_decimal = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -125,8 +116,8 @@ mod tests {
             ("tcp:+1", Err(ListenError::BadPort)),
             ("tcp:1:2", Err(ListenError::UnknownSetting)),
             ("tcp:1:colour=red", Err(ListenError::UnknownSetting)),
-            ("listen:tor", Err(ListenError::Later("Tor"))),
-            ("listen:i2p", Err(ListenError::Later("I2P"))),
+            ("unix:/a", Err(ListenError::Later("Unix sockets"))),
+            ("listen:tor", Err(ListenError::UnknownKind)),
             ("localhost:80", Err(ListenError::UnknownKind)),
             ("", Err(ListenError::UnknownKind)),
         ];

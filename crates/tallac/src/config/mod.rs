@@ -5,10 +5,14 @@
 //! format of the file alone.
 
 mod client;
+mod connections;
 mod directory;
 mod error;
+mod grid_managers;
 pub mod ini;
+mod ini_edit;
 mod introducer;
+mod invitation;
 mod keys;
 mod later;
 mod listen;
@@ -23,14 +27,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use client::ClientConfig;
+pub use connections::{Connections, DestinationConfig, I2pConfig, OnionConfig, TorConfig};
 pub use directory::{NodeDirectory, NodeKind};
 pub use error::ConfigError;
 pub use ini::Ini;
+pub use ini_edit::{EditError, set_value};
 pub use introducer::IntroducerConfig;
+pub use invitation::{Invitation, InvitationError};
 pub use later::ConfigWarning;
 pub use listen::{ListenAt, ListenError};
 pub use storage::{Expiry, ExpiryMode, StorageConfig};
-pub use tub::{Tub, TubLocation};
+pub use tub::{Tub, TubLocation, TubPort};
 
 use crate::files;
 use reader::{Place, Reader};
@@ -50,8 +57,8 @@ pub struct NodeConfig {
     pub tempdir: PathBuf,
     /// Whether others may learn this machine's address.
     pub reveal_ip_address: bool,
-    /// Whether it may connect to others over TCP.
-    pub connects_over_tcp: bool,
+    /// How it reaches others.
+    pub connections: Connections,
     /// How often a silent connection is tried.
     pub keepalive: Option<Duration>,
     /// After how long a silent connection is given up.
@@ -113,8 +120,8 @@ impl NodeConfig {
         keys::check(file, &ini, NodeKind::Client)?;
         let reader = Reader { directory, file, ini: &ini };
         let reveal_ip_address = reader.boolean(("node", "reveal-ip-address"), true)?;
-        let connects_over_tcp = connects_over_tcp(&reader, reveal_ip_address)?;
-        let tub = tub::read(&reader, reveal_ip_address)?;
+        let connections = connections::read(&reader, reveal_ip_address)?;
+        let tub = tub::read(&reader, &connections, reveal_ip_address)?;
         let client = client::read(&reader)?;
         let storage = storage::read(&reader, &tub)?;
         let is_helper = is_helper(&reader, &tub)?;
@@ -126,7 +133,7 @@ impl NodeConfig {
             web_static: reader.path(("node", "web.static"), "public_html")?,
             tempdir: reader.path(("node", "tempdir"), "tmp")?,
             reveal_ip_address,
-            connects_over_tcp,
+            connections,
             keepalive: seconds(&reader, ("node", "timeout.keepalive"))?,
             disconnect: seconds(&reader, ("node", "timeout.disconnect"))?,
             tub,
@@ -144,16 +151,6 @@ fn refuse_old_files(directory: &NodeDirectory, kind: NodeKind) -> Result<(), Con
     let files = OLD_FILES.iter().filter(|name| !is_own(name)).map(|name| directory.file(name));
     let files: Vec<_> = files.filter(|file| file.exists()).collect();
     if files.is_empty() { Ok(()) } else { Err(ConfigError::OldFiles { files }) }
-}
-
-/// What `[connections] tcp` says; [`later`] refuses what is neither yes nor no.
-fn connects_over_tcp(reader: &Reader<'_>, reveal_ip: bool) -> Result<bool, ConfigError> {
-    let handler = reader.text(("connections", "tcp"))?.map(|handler| handler.to_lowercase());
-    let uses_tcp = handler.is_none_or(|handler| handler == "tcp");
-    if uses_tcp && !reveal_ip {
-        return Err(ConfigError::Privacy("[connections] tcp = tcp connects openly"));
-    }
-    Ok(uses_tcp)
 }
 
 fn is_helper(reader: &Reader<'_>, tub: &Tub) -> Result<bool, ConfigError> {

@@ -61,10 +61,14 @@ impl Reader<'_> {
     /// A path, relative ones from the node's directory, `~` from the user's.
     pub(super) fn path(&self, place: Place, default: &str) -> Result<PathBuf, ConfigError> {
         let text = self.text(place)?.unwrap_or_else(|| default.to_owned());
-        let home = text.strip_prefix("~/").zip(std::env::home_dir());
-        Ok(match home {
+        Ok(self.resolve(&text))
+    }
+
+    /// The path that a text names, relative ones from the node's directory, `~` from the user's.
+    pub(super) fn resolve(&self, text: &str) -> PathBuf {
+        match text.strip_prefix("~/").zip(std::env::home_dir()) {
             Some((rest, home)) => home.join(rest),
             None => self.directory.file(text),
-        })
+        }
     }
 }

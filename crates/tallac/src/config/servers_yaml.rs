@@ -4,7 +4,7 @@
 //! storage:
 //!   v0-…:
 //!     ann: {nickname: …, anonymous-storage-FURL: …, anonymous-storage-NURLs: […], …}
-//!     connections: {tcp: tcp}
+//!     connections: {tcp: tor}
 //! ```
 
 use std::path::Path;
@@ -13,7 +13,9 @@ use serde_json::{Map, Value};
 use tallac_core::announcement::StorageAnnouncement;
 use tallac_core::ids::ServerId;
 use tallac_net::identity::{Furl, Nurl};
+use tallac_net::transport::{Network, Way};
 
+use super::connections::handler_named;
 use super::directory::NodeDirectory;
 use super::error::ConfigError;
 use super::yaml;
@@ -22,12 +24,22 @@ use crate::files::{self, Access, FileError};
 /// The file's name, in `private`.
 const FILE: &str = "servers.yaml";
 
+/// A server that a node knows without an introducer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedServer {
+    /// What it announces.
+    pub announcement: StorageAnnouncement,
+    /// How addresses of a network are followed to this server, where that is not as for others; not
+    /// at all if there is no way.
+    pub connections: Vec<(Network, Option<Way>)>,
+}
+
 /// The servers in a node's `private/servers.yaml`, by name; none if there is no such file.
 ///
 /// # Errors
 /// For the first entry that is wrong: Tahoe-LAFS drops it without a word, and files end up on
 /// fewer servers than their owner thinks.
-pub fn read(directory: &NodeDirectory) -> Result<Vec<StorageAnnouncement>, ConfigError> {
+pub fn read(directory: &NodeDirectory) -> Result<Vec<ListedServer>, ConfigError> {
     let file = directory.private(FILE);
     let Some(document) = yaml::read(&file)? else { return Ok(Vec::new()) };
     let entries = match (&document, document.get("storage")) {
@@ -43,7 +55,7 @@ pub fn read(directory: &NodeDirectory) -> Result<Vec<StorageAnnouncement>, Confi
     names.into_iter().map(|name| entry(&file, name, &entries[name])).collect()
 }
 
-fn entry(file: &Path, name: &str, entry: &Value) -> Result<StorageAnnouncement, ConfigError> {
+fn entry(file: &Path, name: &str, entry: &Value) -> Result<ListedServer, ConfigError> {
     let wrong = |key: &str, problem: String| ConfigError::Malformed {
         file: file.to_owned(),
         place: format!(", server '{name}', {key}"),
@@ -52,23 +64,34 @@ fn entry(file: &Path, name: &str, entry: &Value) -> Result<StorageAnnouncement, 
     let Some(announcement) = entry.get("ann") else {
         return Err(wrong("ann", "is missing: it holds what the server announces".to_owned()));
     };
-    check_connections(entry.get("connections"))
+    let connections = connections(entry.get("connections"))
         .map_err(|problem| wrong("connections", problem.to_owned()))?;
-    StorageAnnouncement::from_json(name, announcement)
-        .map_err(|error| wrong("ann", error.to_string()))
+    let announcement = StorageAnnouncement::from_json(name, announcement)
+        .map_err(|error| wrong("ann", error.to_string()))?;
+    Ok(ListedServer { announcement, connections })
 }
 
-/// How a server must be connected to: only what comes to the same as saying nothing.
-fn check_connections(connections: Option<&Value>) -> Result<(), &'static str> {
-    let handlers = match connections {
-        None | Some(Value::Null) => return Ok(()),
+/// How a server is connected to: the handler of each kind of hint, by its name; `null` for none.
+fn connections(value: Option<&Value>) -> Result<Vec<(Network, Option<Way>)>, &'static str> {
+    let handlers = match value {
+        None | Some(Value::Null) => return Ok(Vec::new()),
         Some(Value::Object(handlers)) => handlers,
-        Some(_) => return Err("must be like {tcp: tcp}"),
+        Some(_) => return Err("must be like {tcp: tor}"),
     };
-    match handlers.iter().all(|(hint, handler)| handler.as_str() == Some(hint)) {
-        true => Ok(()),
-        false => Err("other handlers than {tcp: tcp} come with a later version: remove the line"),
-    }
+    let connection = |(hint, handler): (&String, &Value)| {
+        let network = match hint.as_str() {
+            "tcp" => Network::Tcp,
+            "tor" => Network::Tor,
+            "i2p" => Network::I2p,
+            _ => return Err("only hints of the kinds tcp, tor and i2p have handlers"),
+        };
+        let way = match handler {
+            Value::Null => Some(None),
+            handler => handler.as_str().and_then(handler_named),
+        };
+        Ok((network, way.ok_or("a handler is one of tcp, tor, i2p and disabled")?))
+    };
+    handlers.iter().map(connection).collect()
 }
 
 /// A server as `private/servers.yaml` lists it.

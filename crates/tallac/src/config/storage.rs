@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tallac_core::grid_manager::SignedCertificate;
+
 use super::error::ConfigError;
+use super::grid_managers;
 use super::reader::{Place, Reader};
 use super::tub::Tub;
 use super::values;
@@ -25,6 +28,8 @@ pub struct StorageConfig {
     pub force_foolscap: bool,
     /// When shares are deleted; nothing if never.
     pub expiry: Option<Expiry>,
+    /// What grid managers say of this server, to be announced.
+    pub certificates: Vec<SignedCertificate>,
 }
 
 /// When the shares of a server are deleted.
@@ -67,6 +72,7 @@ pub(super) fn read(reader: &Reader<'_>, tub: &Tub) -> Result<Option<StorageConfi
         anonymous: boolean("anonymous", true)?,
         force_foolscap: boolean("force_foolscap", false)?,
         expiry: expiry(reader)?,
+        certificates: grid_managers::certificates(reader)?,
     };
     if !boolean("enabled", true)? {
         return Ok(None);

@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use super::connections::Connections;
 use super::directory::CLIENT_PORT;
 use super::error::ConfigError;
 use super::listen::ListenAt;
@@ -17,10 +18,19 @@ pub enum Tub {
     Listening {
         /// Where. Empty when none was ever chosen: choose one, and save it with
         /// [`save_client_port`](super::NodeDirectory::save_client_port).
-        ports: Vec<ListenAt>,
+        ports: Vec<TubPort>,
         /// What it tells others.
         location: TubLocation,
     },
+}
+
+/// Where a tub listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TubPort {
+    /// At a port of this machine; `listen:tor` is the one that the onion service leads to.
+    Socket(ListenAt),
+    /// At the I2P destination of `[i2p] dest`: `listen:i2p`.
+    I2p,
 }
 
 /// How a node tells others to reach it.
@@ -53,10 +63,17 @@ impl TubLocation {
     }
 }
 
+/// Where only programs of this machine connect to.
+const LOOPBACK: &str = "127.0.0.1";
+
 /// The word for a tub that does not listen.
 const DISABLED: &str = "disabled";
 
-pub(super) fn read(reader: &Reader<'_>, reveal_ip: bool) -> Result<Tub, ConfigError> {
+pub(super) fn read(
+    reader: &Reader<'_>,
+    connections: &Connections,
+    reveal_ip: bool,
+) -> Result<Tub, ConfigError> {
     let (port, location) = (("node", "tub.port"), ("node", "tub.location"));
     let not_empty = |key: (&'static str, &'static str)| match reader.text(key)? {
         Some(text) if text.trim().is_empty() => Err(reader
@@ -79,27 +96,43 @@ pub(super) fn read(reader: &Reader<'_>, reveal_ip: bool) -> Result<Tub, ConfigEr
     }
     Ok(Tub::Listening {
         ports: match &port_text {
-            Some(text) => ports(text, |problem| reader.wrong(port, problem))?,
-            None => saved_port(reader)?,
+            Some(text) => ports(text, connections, |problem| reader.wrong(port, problem))?,
+            None => saved_port(reader, connections)?,
         },
         location: read_location(reader, location_text.as_deref().unwrap_or(AUTO), reveal_ip)?,
     })
 }
 
-fn ports(text: &str, wrong: impl Fn(String) -> ConfigError) -> Result<Vec<ListenAt>, ConfigError> {
-    let port = |endpoint: &str| match endpoint.parse::<ListenAt>() {
-        Ok(ListenAt { port: 0, .. }) => Err(ConfigError::PortAssignmentRequired),
-        Ok(at) => Ok(at),
-        Err(error) => Err(wrong(error.to_string())),
+fn ports(
+    text: &str,
+    connections: &Connections,
+    wrong: impl Fn(String) -> ConfigError,
+) -> Result<Vec<TubPort>, ConfigError> {
+    let port = |endpoint: &str| match endpoint.trim() {
+        "listen:tor" => match &connections.tor.onion {
+            Some(onion) => {
+                Ok(TubPort::Socket(ListenAt { host: LOOPBACK.to_owned(), port: onion.local_port }))
+            }
+            None => Err(wrong("listen:tor needs [tor] onion = true and its onion.* keys".into())),
+        },
+        "listen:i2p" => match &connections.i2p.destination {
+            Some(_) => Ok(TubPort::I2p),
+            None => Err(wrong("listen:i2p needs [i2p] dest = true and its dest.* keys".into())),
+        },
+        endpoint => match endpoint.parse::<ListenAt>() {
+            Ok(ListenAt { port: 0, .. }) => Err(ConfigError::PortAssignmentRequired),
+            Ok(at) => Ok(TubPort::Socket(at)),
+            Err(error) => Err(wrong(error.to_string())),
+        },
     };
     text.split(',').map(port).collect()
 }
 
 /// The port that was chosen when the node first ran, if it did.
-fn saved_port(reader: &Reader<'_>) -> Result<Vec<ListenAt>, ConfigError> {
+fn saved_port(reader: &Reader<'_>, connections: &Connections) -> Result<Vec<TubPort>, ConfigError> {
     let file = reader.directory.file(CLIENT_PORT);
     let Some(text) = files::read_text(&file)? else { return Ok(Vec::new()) };
-    ports(text.trim(), |problem| ConfigError::Malformed {
+    ports(text.trim(), connections, |problem| ConfigError::Malformed {
         file: file.clone(),
         place: String::new(),
         problem,

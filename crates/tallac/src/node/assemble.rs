@@ -1,32 +1,29 @@
 //! A node, put together from its configuration: read from top to bottom, this is what a node is.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
-use tallac_core::announcement::StorageAnnouncement;
-use tallac_core::storage::StorageServer;
-use tallac_gateway::wapi::{WebApi, WebConfig};
+use anyhow::{Context, Result};
+use tallac_core::helper::UploadHelper;
+use tallac_gateway::wapi::{Introducers, WebApi, WebConfig};
 use tallac_grid::grid::{Grid, GridConfig};
-use tallac_grid::servers::{GridServer, ServerInfo, ServerList};
-use tallac_net::gbs::{GbsClient, GbsServer};
-use tallac_net::identity::{Nurl, node_id};
-use tallac_storage::{Config as DiskConfig, DiskServer};
+use tallac_grid::servers::ServerList;
+use tallac_net::helper::HelperClient;
 
-use super::listen::{self, Listener};
+use super::listen::Listener;
+use super::servers::{Connector, Roster};
 use super::service::{OnFailure, Service, Tree};
-use crate::config::{ListenAt, NodeConfig, StorageConfig, Tub, servers_yaml};
-use crate::node_files::{ApiAuthToken, NodeIdentity, NodeSecrets, PermutationSeed, storage_furl};
-
-/// How often a storage server looks for uploads that nobody goes on with.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(300);
+use super::tub::{self, Reached, Silence};
+use super::{helper, introducers, storage, ways};
+use crate::config::{ListenAt, NodeConfig};
+use crate::node_files::{ApiAuthToken, NodeIdentity, NodeSecrets};
 
 /// The parts of a node, all of them running.
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) tree: Tree,
-    pub(super) grid: Grid,
-    /// Where the web API is, if there is one.
+    /// The grid that it is a client of; an introducer is of none.
+    pub(super) grid: Option<Grid>,
+    /// Where its web server is, if there is one.
     pub(super) web_url: Option<String>,
 }
 
@@ -47,94 +44,51 @@ pub(super) async fn assemble(config: NodeConfig) -> Result<Parts> {
     })
     .await??;
     let mut tree = Tree::new();
-    if let Some(storage) = &config.storage {
-        start_storage(&mut tree, &config, storage, &identity).await?;
-    }
-    let grid = start_grid(&mut tree, &config, &secrets)?;
-    let web_url = match &config.web_port {
-        Some(at) => Some(start_web(&mut tree, &config, at, &grid)?),
+    let ways = ways::start(&mut tree, &config.directory, &config.connections)?;
+    let reached = Reached::open(&mut tree, &config.directory, &config.connections, &config.tub)?;
+    let silence = Silence { keepalive: config.keepalive, disconnect: config.disconnect };
+    let tub = tub::tub(&identity.certificate, silence, &ways)?;
+    tub::stop_with(&mut tree, &tub);
+    let mut offers = Vec::new();
+    let gbs = match &config.storage {
+        Some(storage) => {
+            let at = (&tub, &*reached.hints);
+            let storage = storage::open(&mut tree, &config, storage, &identity, at).await?;
+            if !config.client.introducers.is_empty() {
+                let keys = storage.announcement;
+                offers.push(introducers::storage_offer(&config, &identity, keys)?);
+            }
+            storage.gbs
+        }
         None => None,
     };
-    Ok(Parts { tree, grid, web_url })
+    let uploads_for_us = helper::connect(&mut tree, &config, &tub);
+    let grid = start_grid(&mut tree, &config, &secrets, uploads_for_us)?;
+    helper::offer(&config, &identity, &grid, (&tub, &*reached.hints)).await?;
+    reached.serve(&mut tree, &tub, gbs.as_ref())?;
+    let connector = Connector::new(&config, ways, silence);
+    let roster = start_roster(&mut tree, &config, Roster::new(grid.clone(), connector)).await?;
+    let introducers = introducers::start(&mut tree, &config, &tub, &roster, &offers);
+    let web_url = match &config.web_port {
+        Some(at) => Some(start_web(&mut tree, &config, at, (&grid, introducers))?),
+        None => None,
+    };
+    Ok(Parts { tree, grid: Some(grid), web_url })
 }
 
-/// The storage server on this machine's disk, and its ports.
-async fn start_storage(
+/// The client of the grid's servers, of which none is known yet.
+fn start_grid(
     tree: &mut Tree,
     config: &NodeConfig,
-    storage: &StorageConfig,
-    identity: &NodeIdentity,
-) -> Result<()> {
-    let mut disk = DiskConfig::new(&storage.dir);
-    disk.reserved_space = storage.reserved_space;
-    disk.readonly = storage.readonly;
-    disk.node = node_id(identity.certificate.tub_id());
-    let server = tokio::task::spawn_blocking(move || DiskServer::open(disk)).await??;
-    let listeners = tub_listeners(config)?;
-    PermutationSeed::load_or_create(&config.directory, identity, &storage.dir)?;
-    let hints = tub_hints(config, &listeners)?;
-    let furl = storage_furl(&config.directory, &identity.certificate, &hints)?;
-    let shared: Arc<dyn StorageServer> = Arc::new(server.clone());
-    let gbs = GbsServer::new(shared, &identity.certificate, furl.name())
-        .context("the certificate in private/node.pem cannot be used for TLS")?;
-
-    tree.start(Service::new("storage sweep", OnFailure::Restart, move |stop| {
-        let server = server.clone();
-        async move {
-            let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
-            while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-                server.drop_idle_uploads().await?;
-            }
-            // So that Tahoe-LAFS may take the storage directory over.
-            if let Err(error) = server.settle().await {
-                tracing::error!(%error, "the journal of mutable shares is left to the next start");
-            }
-            Ok(())
-        }
-    }));
-    for listener in listeners {
-        let name = format!("storage port {}", listener.port()?);
-        let gbs = gbs.clone();
-        tree.start(Service::new(name, OnFailure::Restart, move |stop| {
-            let (gbs, listener) = (gbs.clone(), listener.handle());
-            async move {
-                gbs.serve(listener?, stop.cancelled_owned()).await;
-                Ok(())
-            }
-        }));
-    }
-    Ok(())
-}
-
-/// The sockets of `tub.port`. A port that was left open is chosen once, and kept in `client.port`.
-fn tub_listeners(config: &NodeConfig) -> Result<Vec<Listener>> {
-    let Tub::Listening { ports, .. } = &config.tub else {
-        bail!("storage is enabled, but tub is not listening");
-    };
-    if !ports.is_empty() {
-        return ports.iter().map(|at| Listener::bind(at, "[node] tub.port")).collect();
-    }
-    let at = ListenAt { host: "0.0.0.0".to_owned(), port: 0 };
-    let listener = Listener::bind(&at, "[node] tub.port")?;
-    config.directory.save_client_port(listener.port()?)?;
-    Ok(vec![listener])
-}
-
-/// What others are told of where the sockets are.
-fn tub_hints(config: &NodeConfig, listeners: &[Listener]) -> Result<Vec<String>> {
-    let Tub::Listening { location, .. } = &config.tub else { return Ok(Vec::new()) };
-    let port = listeners.first().context("tub.port names no port")?.port()?;
-    Ok(location.hints(&listen::local_addresses(), port))
-}
-
-/// The client of the grid's servers.
-fn start_grid(tree: &mut Tree, config: &NodeConfig, secrets: &NodeSecrets) -> Result<Grid> {
-    let servers = static_servers(config)?;
+    secrets: &NodeSecrets,
+    helper: Option<Arc<HelperClient>>,
+) -> Result<Grid> {
     let mut grid_config = GridConfig::new(secrets.lease.clone(), secrets.convergence.clone())?;
     grid_config.encoding = config.client.encoding();
     grid_config.happy = config.client.happy.into();
     grid_config.segment_size_max = config.client.segment_size_max;
-    let grid = Grid::new(grid_config, ServerList::new(servers));
+    let helper = helper.map(|helper| helper as Arc<dyn UploadHelper>);
+    let grid = Grid::with_helper(grid_config, ServerList::default(), helper);
     grid.mutable_files().keep_keys_ready();
     let monitored = grid.clone();
     tree.start(Service::new("grid monitor", OnFailure::Restart, move |stop| {
@@ -148,50 +102,36 @@ fn start_grid(tree: &mut Tree, config: &NodeConfig, secrets: &NodeSecrets) -> Re
     Ok(grid)
 }
 
-/// The servers of `private/servers.yaml`.
-fn static_servers(config: &NodeConfig) -> Result<Vec<Arc<GridServer>>> {
-    let mut servers = Vec::new();
-    for announcement in servers_yaml::read(&config.directory)? {
-        ensure!(
-            config.connects_over_tcp,
-            "servers.yaml names servers, but [connections] tcp forbids to connect to them openly; \
-             this version knows no other way"
-        );
-        if announcement.nurls().is_empty() {
-            tracing::warn!(
-                server = %announcement.server_id(),
-                "left out: it has no anonymous-storage-NURLs, and this version speaks no Foolscap"
-            );
-            continue;
+/// The servers of the grid, those of `servers.yaml` first.
+async fn start_roster(tree: &mut Tree, config: &NodeConfig, roster: Roster) -> Result<Arc<Roster>> {
+    roster.take_static(config).await?;
+    let roster = Arc::new(roster);
+    let stopped = Arc::clone(&roster);
+    tree.start(Service::new("servers", OnFailure::Restart, move |stop| {
+        let roster = Arc::clone(&stopped);
+        async move {
+            stop.cancelled().await;
+            roster.stop().await;
+            Ok(())
         }
-        servers.push(Arc::new(grid_server(&announcement)?));
-    }
-    Ok(servers)
-}
-
-/// A server of the grid, spoken to over HTTPS.
-fn grid_server(announcement: &StorageAnnouncement) -> Result<GridServer> {
-    let name = announcement.server_id();
-    let nurls: Result<Vec<Nurl>, _> = announcement.nurls().iter().map(|n| n.parse()).collect();
-    let nurls = nurls.with_context(|| format!("servers.yaml: a NURL of {name} is wrong"))?;
-    let client = GbsClient::new(&nurls).with_context(|| format!("servers.yaml: server {name}"))?;
-    let info = ServerInfo {
-        id: name.clone(),
-        nickname: announcement.nickname().to_owned(),
-        tub_id: *announcement.tub_id(),
-        permutation_seed: announcement.permutation_seed().to_vec(),
-    };
-    Ok(GridServer::new(info, Arc::new(client)))
+    }));
+    Ok(roster)
 }
 
 /// The web API; gives its URL, which is left in `node.url`.
-fn start_web(tree: &mut Tree, config: &NodeConfig, at: &ListenAt, grid: &Grid) -> Result<String> {
+fn start_web(
+    tree: &mut Tree,
+    config: &NodeConfig,
+    at: &ListenAt,
+    (grid, introducers): (&Grid, Introducers),
+) -> Result<String> {
     let listener = Listener::bind(at, "[node] web.port")?;
     let url = format!("http://127.0.0.1:{}/", listener.port()?);
     std::fs::create_dir_all(&config.tempdir)
         .with_context(|| format!("cannot make the tempdir {}", config.tempdir.display()))?;
     let mut web = WebConfig::new(config.tempdir.clone(), config.nickname.clone());
     web.mutable_format = config.client.mutable_format;
+    web.introducers = introducers;
     let web = WebApi::new(grid.clone(), web);
     config.directory.save_node_url(&url)?;
     tree.start(Service::new("web API", OnFailure::Restart, move |stop| {

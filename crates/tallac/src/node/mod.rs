@@ -1,16 +1,23 @@
 //! A running node: its services, started in order, and stopped in the reverse order.
 
 mod assemble;
+mod helper;
+mod introducer;
+mod introducers;
 pub(crate) mod listen;
 mod pidfile;
+mod servers;
 mod service;
+mod storage;
+mod tub;
+mod ways;
 
 use anyhow::Result;
 use tallac_grid::grid::Grid;
 
 use self::assemble::Parts;
 use self::pidfile::PidFile;
-use crate::config::NodeConfig;
+use crate::config::{IntroducerConfig, NodeConfig};
 
 /// A node that runs in this process.
 #[derive(Debug)]
@@ -31,12 +38,22 @@ impl Node {
         Ok(Self { parts, claim })
     }
 
-    /// The node's client of the grid.
-    pub(crate) const fn grid(&self) -> &Grid {
-        &self.parts.grid
+    /// The same for an introducer.
+    ///
+    /// # Errors
+    /// What is wrong, and what to do; nothing of it runs then.
+    pub(crate) async fn start_introducer(config: IntroducerConfig) -> Result<Self> {
+        let claim = PidFile::claim(config.directory.path())?;
+        let parts = introducer::assemble(config).await?;
+        Ok(Self { parts, claim })
     }
 
-    /// Where its web API is, if it has one.
+    /// The node's client of the grid; an introducer has none.
+    pub(crate) const fn grid(&self) -> Option<&Grid> {
+        self.parts.grid.as_ref()
+    }
+
+    /// Where its web server is, if it has one.
     pub(crate) fn web_url(&self) -> Option<&str> {
         self.parts.web_url.as_deref()
     }

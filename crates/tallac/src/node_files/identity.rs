@@ -30,15 +30,25 @@ impl NodeIdentity {
     /// # Errors
     /// When a file is damaged, or cannot be read or written.
     pub fn load_or_create(directory: &NodeDirectory) -> Result<Self, NodeFileError> {
-        directory.make_private()?;
-        let certificate = certificate(&directory.private("node.pem"))?;
-        let tub_id = format!("{}\n", certificate.tub_id());
-        write_if_changed(&directory.file("my_nodeid"), &tub_id)?;
+        let certificate = load_or_create_certificate(directory)?;
         let key = key(&directory.private("node.privkey"))?;
         let public = format!("{}\n", key.verifying_key());
         write_if_changed(&directory.file("node.pubkey"), &public)?;
         Ok(Self { certificate, server_id: key.verifying_key().server_id(), key })
     }
+}
+
+/// The certificate of the node in a directory, `private/node.pem`, made when there is none yet. It
+/// is all that an introducer needs.
+///
+/// # Errors
+/// When a file is damaged, or cannot be read or written.
+pub fn load_or_create_certificate(directory: &NodeDirectory) -> Result<Certificate, NodeFileError> {
+    directory.make_private()?;
+    let certificate = certificate(&directory.private("node.pem"))?;
+    let tub_id = format!("{}\n", certificate.tub_id());
+    write_if_changed(&directory.file("my_nodeid"), &tub_id)?;
+    Ok(certificate)
 }
 
 /// What places a server in the permuted ring.

@@ -12,7 +12,7 @@ mod seqnum;
 
 pub use api_token::ApiAuthToken;
 pub use furl::{introducer_furl, service_furl, storage_furl};
-pub use identity::{NodeIdentity, PermutationSeed};
+pub use identity::{NodeIdentity, PermutationSeed, load_or_create_certificate};
 pub use introducer_cache::{CachedServer, read_introducer_cache, write_introducer_cache};
 pub use keypair::generate_key;
 pub use secrets::NodeSecrets;

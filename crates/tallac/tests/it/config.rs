@@ -5,15 +5,23 @@ use std::path::Path;
 use std::time::Duration;
 
 use tallac::config::{
-    Expiry, ExpiryMode, IntroducerConfig, NodeConfig, Tub, TubLocation, servers_yaml,
+    Expiry, ExpiryMode, IntroducerConfig, NodeConfig, Tub, TubLocation, TubPort, servers_yaml,
 };
 use tallac_core::cap::MutableFormat;
+use tallac_net::transport::{Network, Way};
 
 use crate::scratch;
 
 fn load(dir: &Path, text: &str) -> Result<NodeConfig, String> {
     fs::write(dir.join("tahoe.cfg"), text).unwrap();
     NodeConfig::load(dir).map_err(|error| error.to_string())
+}
+
+fn socket(port: &TubPort) -> String {
+    match port {
+        TubPort::Socket(at) => at.to_string(),
+        TubPort::I2p => "i2p".to_owned(),
+    }
 }
 
 /// What is wrong with a `tahoe.cfg`.
@@ -54,25 +62,18 @@ fn errors_name_the_place_and_the_way_out() {
         ("[node]\ntub.location = disabled\n", "tub.location is disabled, but not tub.port"),
         ("[node]\ntub.port = 0\n", "tub.port cannot be 0: you must choose."),
         ("[node]\ntub.port = tcp:1,tcp:port=0:interface=127.0.0.1\n", "tub.port cannot be 0"),
-        ("[node]\ntub.port = listen:tor\n", "tub.port: listening on Tor comes with a later"),
+        ("[node]\ntub.port = listen:tor\n", "tub.port: listen:tor needs [tor] onion = true"),
+        ("[node]\ntub.port = tcp:1,listen:i2p\n", "tub.port: listen:i2p needs [i2p] dest = true"),
         ("[node]\ntub.location = tcp:h:1 tcp:g:1\n", "must be connection hints"),
         ("[node]\nweb.port = localhost:1\n", "web.port: must be an endpoint like tcp:3456"),
         (
             "[node]\ntub.port = disabled\ntub.location = disabled\n",
             "storage is enabled, but tub is",
         ),
-        ("[node]\nreveal-IP-address = false\n", "tcp = tcp connects openly, but reveal-IP"),
         (
-            "[connections]\ntcp = disabled\n[node]\nreveal-ip-address = false\n",
-            "tub.location uses AUTO, but reveal-IP-address = false forbids it",
+            "[connections]\ntcp = smoke\n",
+            "[connections], tcp: 'tahoe.cfg [connections] tcp=' uses unknown handler type",
         ),
-        (
-            "[connections]\ntcp = disabled\n[node]\nreveal-ip-address = false\ntub.port = tcp:1\n\
-             tub.location = example.org:1\n",
-            "tub.location includes tcp: hint, but reveal-IP",
-        ),
-        ("[connections]\ntcp = Tor\n", "[connections], tcp: connections over Tor and I2P come"),
-        ("[connections]\ntcp = smoke\n", "[connections], tcp: uses unknown handler type"),
         (
             "[node]\ntub.port = disabled\ntub.location = disabled\n[storage]\nenabled = false\n\
              [helper]\nenabled = true\n",
@@ -80,10 +81,12 @@ fn errors_name_the_place_and_the_way_out() {
         ),
         ("[client]\nhelper.furl = pb://x\n", "a FURL has the form"),
         ("[sftpd]\nenabled = true\n", "[sftpd], enabled: SFTP comes with a later version"),
-        ("[tor]\nonion = true\n", "[tor], onion: listening on Tor and I2P comes with a later"),
         ("[storage]\nplugins = x\n", "plugins are Python programs"),
-        ("[storage]\ngrid_management = true\n", "certificates of grid managers come with a later"),
-        ("[grid_managers]\nme = pub-v0-x\n", "[grid_managers], *: grid managers come with a later"),
+        ("[grid_managers]\nme = pub-v0-x\n", "[grid_managers], me: must be the public identity"),
+        (
+            "[storage]\ngrid_management = true\n[grid_manager_certificates]\nme = x.cert\n",
+            "[grid_manager_certificates], me: Grid Manager certificate file",
+        ),
     ];
     for (text, expected) in cases {
         let found = problem(text);
@@ -128,7 +131,7 @@ fn every_setting_is_understood() {
     assert_eq!(config.tempdir, Path::new("/var/tmp/x"));
     assert_eq!((config.keepalive, config.disconnect), (Some(Duration::from_mins(1)), None));
     let Tub::Listening { ports, location } = config.tub else { panic!("listens") };
-    let ports: Vec<_> = ports.iter().map(ToString::to_string).collect();
+    let ports: Vec<_> = ports.iter().map(socket).collect();
     assert_eq!(ports, ["0.0.0.0:1", "127.0.0.1:2"]);
     let here = ["10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap()];
     assert_eq!(location.hints(&here, 1), ["tcp:h:1", "tcp:10.0.0.1:1", "tcp:10.0.0.2:1"]);
@@ -153,7 +156,8 @@ fn a_port_that_was_chosen_is_kept() {
     NodeConfig::load(&dir).unwrap().directory.save_client_port(4321).unwrap();
     assert_eq!(fs::read_to_string(dir.join("client.port")).unwrap(), "tcp:4321\n");
     let config = NodeConfig::load(&dir).unwrap();
-    assert!(matches!(&config.tub, Tub::Listening { ports, .. } if ports[0].port == 4321));
+    let Tub::Listening { ports, .. } = config.tub else { panic!("listens") };
+    assert_eq!(socket(&ports[0]), "0.0.0.0:4321");
     fs::write(dir.join("client.port"), "nonsense").unwrap();
     let error = NodeConfig::load(&dir).unwrap_err().to_string();
     assert!(error.contains("client.port'") && error.contains("must be an endpoint"), "{error}");
@@ -218,7 +222,7 @@ fn introducers_have_fewer_settings() {
         ("[grid_managers]\n", "contains unknown section [grid_managers]"),
         ("[node]\ntub.port = disabled\ntub.location = disabled\n", "we are Introducer, but tub"),
         ("[node]\ntub.port = 0\n", "tub.port cannot be 0"),
-        ("[node]\nreveal-IP-address = false\n", "reveal-IP-address = false forbids it"),
+        ("[node]\nreveal-IP-address = false\n", "`reveal-IP-address = false`"),
     ];
     for (text, expected) in cases {
         let error = load(text).unwrap_err();
@@ -239,16 +243,21 @@ fn servers_are_read_and_none_is_dropped_in_silence() {
     let write = |text: &str| fs::write(dir.join("private/servers.yaml"), text).unwrap();
     write(&format!(
         "storage:\n  v0-b:\n    ann: {{nickname: b, anonymous-storage-FURL: '{FURL}'}}\n    \
-         connections: {{tcp: tcp}}\n  v0-a:\n    ann:\n      anonymous-storage-FURL: {FURL}\n"
+         connections: {{tcp: tor, tor: null}}\n  v0-a:\n    ann:\n      anonymous-storage-FURL: {FURL}\n"
     ));
     let servers = servers_yaml::read(&directory).unwrap();
-    let names: Vec<_> = servers.iter().map(|server| server.server_id().as_str()).collect();
+    let names: Vec<_> =
+        servers.iter().map(|server| server.announcement.server_id().as_str()).collect();
     assert_eq!(names, ["v0-a", "v0-b"]);
+    assert_eq!(servers[0].connections, []);
+    assert_eq!(servers[1].connections, [(Network::Tcp, Some(Way::Tor)), (Network::Tor, None)]);
     for nothing in ["", "{}", "storage:\n", "storage: {}\n"] {
         write(nothing);
         assert_eq!(servers_yaml::read(&directory).unwrap(), [], "{nothing}");
     }
-    let tor = format!("{{ann: {{anonymous-storage-FURL: {FURL}}}, connections: {{tcp: tor}}}}");
+    let with = |connections: &str| {
+        format!("{{ann: {{anonymous-storage-FURL: {FURL}}}, connections: {connections}}}")
+    };
     let cases = [
         ("storage: {s: {}}".to_owned(), "server 's', ann: is missing"),
         (
@@ -256,7 +265,9 @@ fn servers_are_read_and_none_is_dropped_in_silence() {
             "server 's', ann: anonymous-storage-FURL is missing",
         ),
         ("storage: {s: {ann: {anonymous-storage-FURL: hush}}}".to_owned(), "must begin with pb://"),
-        (format!("storage: {{s: {tor}}}"), "server 's', connections: other handlers"),
+        (format!("storage: {{s: {}}}", with("{tcp: hush}")), "'s', connections: a handler is one"),
+        (format!("storage: {{s: {}}}", with("{hush: tor}")), "'s', connections: only hints of"),
+        (format!("storage: {{s: {}}}", with("[tor]")), "'s', connections: must be like {tcp: tor}"),
         ("storage: [hush]".to_owned(), "must be like storage:"),
         ("hush".to_owned(), "must be like storage:"),
         ("storage: {s: [".to_owned(), "line 1: is not YAML"),

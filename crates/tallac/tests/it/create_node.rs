@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use tallac::config::{NodeConfig, NodeKind, Tub};
+use tallac::config::{NodeConfig, NodeKind, Tub, TubPort};
 
 use crate::{scratch, tallac};
 
@@ -123,7 +123,8 @@ fn what_is_made_can_be_run() {
     assert_eq!(config.nickname, "100% Zoë");
     assert_eq!(config.directory.kind(), Some(NodeKind::Client));
     assert_eq!(config.web_port.unwrap().to_string(), "0.0.0.0:0");
-    assert!(matches!(&config.tub, Tub::Listening { ports, .. } if ports[0].port == 1234));
+    let Tub::Listening { ports, .. } = &config.tub else { panic!("listens") };
+    assert!(matches!(&ports[0], TubPort::Socket(at) if at.port == 1234));
     assert_eq!(config.storage.unwrap().reserved_space, 1_000_000_000);
 
     assert_eq!(tallac(&dir, &["create-client"]).status, 0);

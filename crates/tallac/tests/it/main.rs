@@ -4,9 +4,11 @@
 
 mod admin;
 mod config;
+mod connections;
 mod create_node;
 mod debug;
 mod file_commands;
+mod grid_manager;
 mod helper;
 mod node_files;
 mod nodes;

@@ -137,7 +137,7 @@ fn servers_that_are_written_are_read() {
     };
     servers_yaml::write(&node, std::slice::from_ref(&server)).unwrap();
     assert_eq!(mode(node.private("servers.yaml")), 0o600);
-    let read = &servers_yaml::read(&node).unwrap()[0];
+    let read = &servers_yaml::read(&node).unwrap()[0].announcement;
     assert_eq!((read.server_id(), read.nickname()), (&server.server_id, server.nickname.as_str()));
     assert_eq!(read.anonymous_storage_furl(), server.furl.expose_text());
     assert_eq!(read.nurls(), [server.nurls[0].expose_text()]);

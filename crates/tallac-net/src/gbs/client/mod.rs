@@ -26,7 +26,8 @@ use tallac_core::storage::{
 use super::messages::{MessageError, allocate, corrupt, list, version, write};
 use super::path::Path;
 use super::{OCTETS, auth, range};
-use crate::identity::{Location, Network, Nurl};
+use crate::identity::{Location, Nurl};
+use crate::transport::Ways;
 use body::ShareUpload;
 use call::Call;
 use exchange::Exchange;
@@ -39,7 +40,7 @@ const MESSAGE_LEN_MAX: usize = 256 * 1024;
 /// What a client puts up with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientLimits {
-    /// How long a connection, with its TLS handshake, may take.
+    /// How long a connection, with its TLS handshake, may take; one through Tor or I2P has longer.
     pub connect_timeout: Duration,
     /// How long the server may neither send nor take a byte in the middle of a request.
     pub silence_timeout: Duration,
@@ -61,8 +62,11 @@ impl Default for ClientLimits {
 /// Why there can be no client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GbsClientError {
-    /// None of the server's NURLs is for a network that can be reached.
-    #[error("none of the server's addresses can be reached directly")]
+    /// None of the server's NURLs leads anywhere that we may go.
+    #[error(
+        "none of the server's addresses can be reached in the ways that [connections] and [tor] \
+         allow"
+    )]
     NoAddress,
     /// The TLS library refused its configuration.
     #[error("cannot set up TLS: {0}")]
@@ -86,21 +90,26 @@ impl fmt::Debug for GbsClient {
 }
 
 impl GbsClient {
-    /// A client of the server that all these NURLs are of, with the default limits.
+    /// A client of the server that all these NURLs are of, with the default limits. Those that
+    /// none of the ways leads to are left out.
     ///
     /// # Errors
-    /// [`GbsClientError::NoAddress`] when none of them is for TCP.
-    pub fn new(nurls: &[Nurl]) -> Result<Self, GbsClientError> {
-        Self::with_limits(nurls, ClientLimits::default())
+    /// [`GbsClientError::NoAddress`] when none is left.
+    pub fn new(nurls: &[Nurl], ways: &Ways) -> Result<Self, GbsClientError> {
+        Self::with_limits(nurls, ways, ClientLimits::default())
     }
 
     /// The same, with other limits.
     ///
     /// # Errors
-    /// [`GbsClientError::NoAddress`] when none of them is for TCP.
-    pub fn with_limits(nurls: &[Nurl], limits: ClientLimits) -> Result<Self, GbsClientError> {
-        let direct = nurls.iter().filter(|nurl| nurl.network() == Network::Tcp);
-        let pool = Pool::new(direct, limits).map_err(|e| GbsClientError::Tls(e.to_string()))?;
+    /// [`GbsClientError::NoAddress`] when none is left.
+    pub fn with_limits(
+        nurls: &[Nurl],
+        ways: &Ways,
+        limits: ClientLimits,
+    ) -> Result<Self, GbsClientError> {
+        let pool =
+            Pool::new(nurls, ways, limits).map_err(|e| GbsClientError::Tls(e.to_string()))?;
         match pool.locations().is_empty() {
             true => Err(GbsClientError::NoAddress),
             false => Ok(Self { pool: Arc::new(pool), slot_reading: Arc::default() }),

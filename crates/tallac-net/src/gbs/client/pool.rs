@@ -9,13 +9,12 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use tallac_core::storage::StorageError;
-use tokio::net::TcpStream;
 
 use super::ClientLimits;
 use super::body::RequestBody;
 use crate::gbs::auth;
 use crate::identity::{self, Location, Nurl};
-use crate::transport;
+use crate::transport::{self, Route, Ways};
 
 /// Bytes of a body that are held on their way, at most. More is no faster.
 const BUFFER_LEN: usize = 128 * 1024;
@@ -26,6 +25,7 @@ const HEAD_LEN_MAX: usize = 16 * 1024;
 /// One place where the server may be.
 struct Target {
     location: Location,
+    route: Route,
     tls: Arc<ClientConfig>,
     authorization: HeaderValue,
     host: HeaderValue,
@@ -49,7 +49,8 @@ pub(super) struct Connection {
 
 impl Pool {
     pub(super) fn new<'a>(
-        nurls: impl Iterator<Item = &'a Nurl>,
+        nurls: impl IntoIterator<Item = &'a Nurl>,
+        ways: &Ways,
         limits: ClientLimits,
     ) -> Result<Self, rustls::Error> {
         let mut targets = Vec::new();
@@ -57,14 +58,15 @@ impl Pool {
             // One for each NURL, as sessions must never be resumed with another key.
             let tls = Arc::new(identity::client_config(*nurl.spki_hash())?);
             let authorization = auth::authorization(nurl.swissnum());
-            targets.extend(nurl.locations().iter().map(|location| {
-                Target {
+            targets.extend(nurl.locations().iter().filter_map(|location| {
+                Some(Target {
                     location: location.clone(),
+                    route: ways.route(nurl.network(), location)?,
                     tls: tls.clone(),
                     authorization: authorization.clone(),
                     host: HeaderValue::try_from(location.to_string())
                         .expect("a location can stand in a header"),
-                }
+                })
             }));
         }
         Ok(Self { targets, preferred: AtomicUsize::new(0), idle: Mutex::default(), limits })
@@ -132,7 +134,7 @@ impl Pool {
 
     async fn connect_to(&self, index: usize) -> Result<Connection, StorageError> {
         let target = &self.targets[index];
-        let limit = self.limits.connect_timeout;
+        let limit = target.route.patience(self.limits.connect_timeout);
         match tokio::time::timeout(limit, open(target)).await {
             Ok(Ok(sender)) => Ok(Connection { sender, is_used: false, target: index }),
             Ok(Err(error)) => {
@@ -148,8 +150,8 @@ impl Pool {
 }
 
 async fn open(target: &Target) -> io::Result<SendRequest<RequestBody>> {
-    let tcp = TcpStream::connect((target.location.host(), target.location.port())).await?;
-    let tls = transport::connect(target.tls.clone(), tcp).await?;
+    let stream = target.route.open().await?;
+    let tls = transport::connect(target.tls.clone(), stream).await?;
     let mut builder = http1::Builder::new();
     builder.max_buf_size(BUFFER_LEN).max_header_size(HEAD_LEN_MAX);
     let (sender, connection) =

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
+use wormhole::{Code, CodeError};
 
 use super::super::{Globals, UsageError};
 use super::one_directory;
@@ -126,14 +127,17 @@ impl ClientArgs {
         one_directory(self.node.as_ref(), self.basedir.as_ref(), globals)
     }
 
+    /// The code of the invitation, if there is one.
+    pub(super) fn invite_code(&self) -> Result<Option<Code>, UsageError> {
+        let code = self.join.as_ref().map(|code| code.parse());
+        code.transpose().map_err(|error: CodeError| UsageError::new(format!("--join: {error}")))
+    }
+
     /// What to tell a node that keeps nothing and that nobody reaches.
     pub(super) fn into_settings(self) -> Result<Settings, UsageError> {
         let shares = self.shares()?;
         if self.hide_ip {
             return Err(hide_ip_needs_listener());
-        }
-        if self.join.is_some() {
-            return Err(UsageError::new("--join comes with a later version: invitations need it"));
         }
         let has_web = !self.webport.is_empty() && !self.webport.eq_ignore_ascii_case("none");
         Ok(Settings {
@@ -151,6 +155,13 @@ impl ClientArgs {
     }
 
     fn shares(&self) -> Result<Shares, UsageError> {
+        Shares::parse([&self.shares_needed, &self.shares_happy, &self.shares_total])
+    }
+}
+
+impl Shares {
+    /// The three numbers: needed, happy, total.
+    pub(in crate::cli) fn parse(texts: [&str; 3]) -> Result<Self, UsageError> {
         let number = |name: &str, text: &str| {
             let number: i128 = text
                 .trim()
@@ -159,16 +170,16 @@ impl ClientArgs {
             let fits = u16::try_from(number).ok().filter(|number| (1..=256).contains(number));
             fits.ok_or_else(|| UsageError::new(format!("--shares-{name} must be from 1 to 256")))
         };
-        let needed = number("needed", &self.shares_needed)?;
-        let happy = number("happy", &self.shares_happy)?;
-        let total = number("total", &self.shares_total)?;
+        let needed = number("needed", texts[0])?;
+        let happy = number("happy", texts[1])?;
+        let total = number("total", texts[2])?;
         if needed > total || happy > total {
             return Err(UsageError::new(format!(
                 "--shares-needed ({needed}) and --shares-happy ({happy}) cannot be more than \
                  --shares-total ({total})"
             )));
         }
-        Ok(Shares { needed, happy, total })
+        Ok(Self { needed, happy, total })
     }
 }
 
@@ -291,7 +302,7 @@ fn free_port() -> anyhow::Result<u16> {
 }
 
 /// A value that does not make two lines of its file.
-fn one_line(option: &str, value: String) -> Result<String, UsageError> {
+pub(super) fn one_line(option: &str, value: String) -> Result<String, UsageError> {
     if value.chars().any(char::is_control) {
         return Err(UsageError::new(format!("--{option} cannot have control characters in it")));
     }
