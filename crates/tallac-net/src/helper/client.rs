@@ -71,6 +71,11 @@ impl HelperClient {
         self.reconnector.last_error().map(|error| error.to_string())
     }
 
+    /// Looks for it at once, and with short pauses from now on.
+    pub fn retry_soon(&self) {
+        self.reconnector.reset();
+    }
+
     fn helper(&self) -> Option<RemoteReference> {
         self.current.borrow().clone().filter(RemoteReference::is_connected)
     }

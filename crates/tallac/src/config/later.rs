@@ -52,12 +52,9 @@ fn warn_of_log_gatherer(
 }
 
 fn refuse_services(reader: &Reader<'_>) -> Result<(), ConfigError> {
-    let services: [(Place, &str); 1] =
-        [(("sftpd", "enabled"), "SFTP comes with a later version: set it to false")];
-    for (place, reason) in services {
-        if reader.boolean(place, false)? {
-            return Err(reader.unsupported(place, reason));
-        }
+    const SFTP: Place = ("sftpd", "enabled");
+    if reader.boolean(SFTP, false)? {
+        return Err(reader.unsupported(SFTP, "SFTP comes with a later version: set it to false"));
     }
     Ok(())
 }

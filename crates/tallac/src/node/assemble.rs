@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use tallac_core::helper::UploadHelper;
 use tallac_gateway::wapi::{Introducers, WebApi, WebConfig};
 use tallac_grid::grid::{Grid, GridConfig};
 use tallac_grid::servers::ServerList;
+use tallac_net::helper::HelperClient;
 
 use super::listen::Listener;
 use super::servers::{Connector, Roster};
 use super::service::{OnFailure, Service, Tree};
 use super::tub::{self, Reached, Silence};
-use super::{introducers, storage, ways};
+use super::{helper, introducers, storage, ways};
 use crate::config::{ListenAt, NodeConfig};
 use crate::node_files::{ApiAuthToken, NodeIdentity, NodeSecrets};
 
@@ -60,8 +62,10 @@ pub(super) async fn assemble(config: NodeConfig) -> Result<Parts> {
         }
         None => None,
     };
+    let uploads_for_us = helper::connect(&mut tree, &config, &tub);
+    let grid = start_grid(&mut tree, &config, &secrets, uploads_for_us)?;
+    helper::offer(&config, &identity, &grid, (&tub, &*reached.hints)).await?;
     reached.serve(&mut tree, &tub, gbs.as_ref())?;
-    let grid = start_grid(&mut tree, &config, &secrets)?;
     let connector = Connector::new(&config, ways, silence);
     let roster = start_roster(&mut tree, &config, Roster::new(grid.clone(), connector)).await?;
     let introducers = introducers::start(&mut tree, &config, &tub, &roster, &offers);
@@ -73,12 +77,18 @@ pub(super) async fn assemble(config: NodeConfig) -> Result<Parts> {
 }
 
 /// The client of the grid's servers, of which none is known yet.
-fn start_grid(tree: &mut Tree, config: &NodeConfig, secrets: &NodeSecrets) -> Result<Grid> {
+fn start_grid(
+    tree: &mut Tree,
+    config: &NodeConfig,
+    secrets: &NodeSecrets,
+    helper: Option<Arc<HelperClient>>,
+) -> Result<Grid> {
     let mut grid_config = GridConfig::new(secrets.lease.clone(), secrets.convergence.clone())?;
     grid_config.encoding = config.client.encoding();
     grid_config.happy = config.client.happy.into();
     grid_config.segment_size_max = config.client.segment_size_max;
-    let grid = Grid::new(grid_config, ServerList::default());
+    let helper = helper.map(|helper| helper as Arc<dyn UploadHelper>);
+    let grid = Grid::with_helper(grid_config, ServerList::default(), helper);
     grid.mutable_files().keep_keys_ready();
     let monitored = grid.clone();
     tree.start(Service::new("grid monitor", OnFailure::Restart, move |stop| {

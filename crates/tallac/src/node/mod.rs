@@ -1,6 +1,7 @@
 //! A running node: its services, started in order, and stopped in the reverse order.
 
 mod assemble;
+mod helper;
 mod introducer;
 mod introducers;
 pub(crate) mod listen;
