@@ -9,7 +9,8 @@
 //! ```no_run
 //! # async fn give() -> Result<(), wormhole::Error> {
 //! let server = wormhole::Server::new("ws://localhost:4000/v1", "example.org/greetings")?;
-//! let mut wormhole = server.allocate().await?;
+//! let dial = async |host: &str, port| tokio::net::TcpStream::connect((host, port)).await;
+//! let mut wormhole = server.allocate(dial).await?;
 //! println!("tell them: {}", wormhole.code().expose());
 //! wormhole.send(b"hello").await?;
 //! wormhole.close(wormhole::Mood::Happy).await;
@@ -19,6 +20,8 @@
 
 mod code;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod key;
 mod mailbox;
 mod messages;

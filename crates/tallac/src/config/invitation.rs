@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::client;
+use super::connections::{self, Connections};
 use super::error::ConfigError;
 use super::reader::Reader;
 use super::{CONFIG_FILE, Ini, NodeDirectory, NodeKind, keys};
@@ -15,6 +16,8 @@ pub struct Invitation {
     pub introducer: String,
     /// How many shares are needed, on how many servers they must be, how many there are.
     pub shares: (u16, u16, u16),
+    /// How the node reaches others.
+    pub connections: Connections,
 }
 
 impl std::fmt::Debug for Invitation {
@@ -50,6 +53,7 @@ impl Invitation {
             Ini::parse(&text).map_err(|error| ConfigError::Ini { file: file.clone(), error })?;
         keys::check(&file, &ini, directory.kind().unwrap_or(NodeKind::Client))?;
         let reader = Reader { directory: &directory, file: &file, ini: &ini };
+        let reveals = reader.boolean(("node", "reveal-ip-address"), true)?;
         let known = client::introducers(&reader)?.into_values().next();
         let own = || files::read_text(&directory.private("introducer.furl"));
         let introducer = match known {
@@ -60,6 +64,7 @@ impl Invitation {
         Ok(Self {
             introducer: introducer.ok_or_else(|| InvitationError::NoIntroducer(shown()))?,
             shares: client::shares(&reader)?,
+            connections: connections::read(&reader, reveals)?,
         })
     }
 }

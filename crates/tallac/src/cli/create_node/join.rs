@@ -20,7 +20,9 @@ pub(super) async fn join(code: Code, settings: Settings, globals: &Globals) -> R
     let (server, url) = invitation::server(globals)?;
     globals.say(format!("Opening wormhole with code '{}'", code.expose()))?;
     globals.say(format!("Connecting to '{url}'"))?;
-    let mut wormhole = server.join(code).await?;
+    let ways = invitation::ways_of_new(settings.reach.hide_ip);
+    let dial = async |host: &str, port| invitation::dial(&ways, host, port).await;
+    let mut wormhole = server.join(code, dial).await?;
     globals.say("Connected to wormhole server")?;
     let asked = ask(&mut wormhole, globals).await;
     let message = invitation::end(wormhole, asked).await?;
