@@ -18,6 +18,7 @@ pub mod directories;
 pub mod encodings;
 pub mod gbs_messages;
 pub mod gbs_texts;
+pub mod grid_managers;
 pub mod hidden_networks;
 pub mod mutable_shares;
 pub mod mutate;
@@ -27,6 +28,7 @@ pub mod shares;
 pub mod slot_containers;
 pub mod uebs;
 pub mod web;
+pub mod wormhole_messages;
 
 /// A fuzz target.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +64,7 @@ pub const TARGETS: &[Target] = targets![
     encodings,
     gbs_messages,
     gbs_texts,
+    grid_managers,
     hidden_networks,
     mutable_shares,
     negotiations,
@@ -70,6 +73,7 @@ pub const TARGETS: &[Target] = targets![
     slot_containers,
     uebs,
     web,
+    wormhole_messages,
 ];
 
 /// The seeds that are these texts.

@@ -9,9 +9,8 @@ pub fn target(data: &[u8]) {
 #[must_use]
 pub fn seeds() -> Vec<Vec<u8>> {
     // The two tubs that the target plays.
-    let ids = ["one", "other"].map(|certificate| {
-        foolscap::TubId::of_certificate(certificate.as_bytes()).to_string()
-    });
+    let ids = ["one", "other"]
+        .map(|certificate| foolscap::TubId::of_certificate(certificate.as_bytes()).to_string());
     let decision = "banana-decision-version: 3\r\ncurrent-connection: 0123456789abcdef 1\r\n\
         initial-vocab-table-index: 1 bb33\r\n\r\n";
     let mut seeds = vec![

@@ -9,7 +9,8 @@
 //! ```no_run
 //! # async fn give() -> Result<(), wormhole::Error> {
 //! let server = wormhole::Server::new("ws://localhost:4000/v1", "example.org/greetings")?;
-//! let mut wormhole = server.allocate().await?;
+//! let dial = async |host: &str, port| tokio::net::TcpStream::connect((host, port)).await;
+//! let mut wormhole = server.allocate(dial).await?;
 //! println!("tell them: {}", wormhole.code().expose());
 //! wormhole.send(b"hello").await?;
 //! wormhole.close(wormhole::Mood::Happy).await;
@@ -18,8 +19,9 @@
 //! ```
 
 mod code;
-mod connect;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod key;
 mod mailbox;
 mod messages;
@@ -27,7 +29,6 @@ mod url;
 mod wormhole;
 
 pub use code::{Code, CodeError};
-pub use connect::{Connect, Connecting, Stream};
 pub use error::Error;
 pub use messages::Mood;
 pub use wormhole::{Server, Wormhole};

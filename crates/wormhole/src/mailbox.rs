@@ -1,21 +1,25 @@
 //! The connection to the rendezvous server: what goes through it, within what time and size.
 
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
-use crate::connect::{Connect, Stream};
 use crate::error::Error;
 use crate::messages::{Message, Mood, Request, Response, TEXT_LEN_MAX};
 use crate::url::Url;
 
-/// How long it may take to connect, and to get each answer of the server's.
+/// How long it may take to connect, through a hidden network as well.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How long each answer of the server's may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often a silent connection is tried.
@@ -27,6 +31,11 @@ const SILENCE_MAX: Duration = Duration::from_secs(90);
 /// How long the server has to say that it is done.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// A connection, by whatever way it was opened.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
 /// A connection to a rendezvous server.
 pub(crate) struct Mailbox {
     stream: WebSocketStream<Box<dyn Stream>>,
@@ -35,21 +44,22 @@ pub(crate) struct Mailbox {
 
 impl Mailbox {
     /// Connects, and says who we are.
-    pub(crate) async fn connect(
+    pub(crate) async fn connect<S>(
+        dial: impl AsyncFnOnce(&str, u16) -> io::Result<S>,
         url: &Url,
-        connect: &dyn Connect,
-        app_id: &str,
-        side: &str,
-    ) -> Result<Self, Error> {
+        (app_id, side): (&str, &str),
+    ) -> Result<Self, Error>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let unreachable = |problem: String| {
             let address = format!("{}:{}", url.host, url.port);
             Error::Unreachable { address, problem }
         };
         let connecting = async {
-            let stream = connect
-                .connect(&url.host, url.port)
-                .await
-                .map_err(|error| unreachable(error.to_string()))?;
+            let opened = dial(&url.host, url.port).await;
+            let opened = opened.map_err(|error| unreachable(error.to_string()))?;
+            let stream: Box<dyn Stream> = Box::new(opened);
             let limits = WebSocketConfig::default()
                 .read_buffer_size(8 << 10)
                 .write_buffer_size(0)
@@ -60,7 +70,7 @@ impl Mailbox {
                 .await
                 .map_err(|error| unreachable(error.to_string()))
         };
-        let (stream, _) = timeout(ANSWER_TIMEOUT, connecting)
+        let (stream, _) = timeout(CONNECT_TIMEOUT, connecting)
             .await
             .map_err(|_| unreachable("it does not answer".to_owned()))??;
         let mut mailbox = Self { stream, heard: Instant::now() };

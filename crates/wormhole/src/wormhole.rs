@@ -1,16 +1,16 @@
 //! The conversation of the two sides.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::io;
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use crate::MESSAGE_LEN_MAX;
 use crate::code::Code;
-use crate::connect::{Connect, Directly};
 use crate::error::Error;
 use crate::key::{Exchange, SharedKey};
 use crate::mailbox::Mailbox;
@@ -34,7 +34,6 @@ const VERSIONS: &[u8] = b"{\"app_versions\": {}}";
 pub struct Server {
     url: Url,
     app_id: String,
-    connect: Arc<dyn Connect>,
 }
 
 impl Server {
@@ -43,38 +42,49 @@ impl Server {
     /// # Errors
     /// When that is no such URL.
     pub fn new(url: &str, app_id: impl Into<String>) -> Result<Self, Error> {
-        Ok(Self { url: Url::parse(url)?, app_id: app_id.into(), connect: Arc::new(Directly) })
+        Ok(Self { url: Url::parse(url)?, app_id: app_id.into() })
     }
 
-    /// The same, connected to in another way than openly.
-    #[must_use]
-    pub fn over(self, connect: Arc<dyn Connect>) -> Self {
-        Self { connect, ..self }
-    }
-
-    /// Begins a conversation: the other side must be told the code.
+    /// Begins a conversation: the other side must be told the code. `dial` opens a connection to a
+    /// port of a host, in whatever way.
     ///
     /// # Errors
     /// When the server cannot be reached, or does not want to.
-    pub async fn allocate(&self) -> Result<Wormhole, Error> {
+    pub async fn allocate<S>(
+        &self,
+        dial: impl AsyncFnOnce(&str, u16) -> io::Result<S>,
+    ) -> Result<Wormhole, Error>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let mut random = [0; 2];
         getrandom::fill(&mut random)?;
         let side = new_side()?;
-        let mut mailbox = Mailbox::connect(&self.url, &*self.connect, &self.app_id, &side).await?;
+        let who = (self.app_id.as_str(), side.as_str());
+        let mut mailbox = Mailbox::connect(dial, &self.url, who).await?;
         let nameplate = mailbox.allocate().await?;
         let code = Code::new(&nameplate, random)
             .map_err(|_| Error::Nonsense("the rendezvous server's nameplate is no number"))?;
         self.begin(mailbox, side, code).await
     }
 
-    /// Joins the conversation of a code.
+    /// Joins the conversation of a code. `dial` opens a connection to a port of a host, in whatever
+    /// way.
     ///
     /// # Errors
     /// When the server cannot be reached, or does not want to. Whether the code is right shows
     /// with the first message.
-    pub async fn join(&self, code: Code) -> Result<Wormhole, Error> {
+    pub async fn join<S>(
+        &self,
+        code: Code,
+        dial: impl AsyncFnOnce(&str, u16) -> io::Result<S>,
+    ) -> Result<Wormhole, Error>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let side = new_side()?;
-        let mailbox = Mailbox::connect(&self.url, &*self.connect, &self.app_id, &side).await?;
+        let who = (self.app_id.as_str(), side.as_str());
+        let mailbox = Mailbox::connect(dial, &self.url, who).await?;
         self.begin(mailbox, side, code).await
     }
 

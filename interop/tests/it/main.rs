@@ -10,9 +10,9 @@ mod containers;
 mod directories;
 mod grid_manager;
 mod grids;
-mod invitations;
 mod helpers;
 mod introducers;
+mod invitations;
 mod mutable;
 mod swap;
 

@@ -2,16 +2,16 @@
 //! wait, and what each first says it can do.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
-use tallac_net::identity::Location;
-use tallac_net::transport::{Network, Ways};
-use wormhole::{Connect, Connecting, Error, Mood, Server, Stream, Wormhole};
+use tallac_net::transport::tor::{SocksPort, Tor};
+use tallac_net::transport::{BoxStream, Network, Way, Ways};
+use wormhole::{Error, Mood, Server, Wormhole};
 
 use super::Globals;
+use crate::config::Connections;
 
 /// Where both meet unless they are told otherwise.
 const SERVER: &str = "ws://wormhole.tahoe-lafs.org:4000/v1";
@@ -62,28 +62,53 @@ impl End {
     }
 }
 
-/// The rendezvous server, which is reached like any other peer.
-pub(super) fn server(globals: &Globals, ways: Ways) -> Result<(Server, String)> {
+/// The rendezvous server.
+pub(super) fn server(globals: &Globals) -> Result<(Server, String)> {
     let url = globals.wormhole_server.as_deref().unwrap_or(SERVER);
     let app_id = globals.wormhole_invite_appid.as_deref().unwrap_or(APP_ID);
-    Ok((Server::new(url, app_id)?.over(Arc::new(Reached(ways))), url.to_owned()))
+    Ok((Server::new(url, app_id)?, url.to_owned()))
 }
 
-/// Connects in the ways that are allowed.
-#[derive(Debug)]
-struct Reached(Ways);
-
-impl Connect for Reached {
-    fn connect<'a>(&'a self, host: &'a str, port: u16) -> Connecting<'a> {
-        Box::pin(async move {
-            let location = Location::new(host, port).map_err(io::Error::other)?;
-            let route = self.0.route(Network::Tcp, &location).ok_or_else(|| {
-                io::Error::other("[connections] tcp allows no way to it, or Tor leads not there")
-            })?;
-            let stream: Box<dyn Stream> = Box::new(route.open().await?);
-            Ok(stream)
-        })
+/// How a node with these settings reaches the rendezvous server.
+///
+/// # Errors
+/// When it may not, or only by way of the node itself.
+pub(super) fn ways(connections: &Connections) -> Result<Ways> {
+    let tor = &connections.tor;
+    match connections.tcp {
+        Some(Way::Direct) => Ok(Ways::direct()),
+        Some(Way::Tor) if tor.enabled && !tor.launch => {
+            let socks = match (&tor.socks_port, &tor.control_port) {
+                (Some(socks), _) => SocksPort::At(socks.clone()),
+                (None, Some(control)) => SocksPort::Control(control.clone()),
+                (None, None) => SocksPort::Default,
+            };
+            Ok(hidden(socks))
+        }
+        _ => bail!(
+            "[connections] tcp forbids to connect openly, and there is no running Tor to connect \
+             through: set [tor] socks.port"
+        ),
     }
+}
+
+/// Through Tor, and no other way.
+fn hidden(socks: SocksPort) -> Ways {
+    Ways::none().followed_over(Network::Tcp, Some(Way::Tor)).with_tor(Tor::new(socks))
+}
+
+/// How a node that is only being made does: through the Tor of this machine if it is to hide.
+pub(super) fn ways_of_new(hide_ip: bool) -> Ways {
+    if hide_ip { hidden(SocksPort::Default) } else { Ways::direct() }
+}
+
+/// Opens a connection in one of these ways.
+pub(super) async fn dial(ways: &Ways, host: &str, port: u16) -> io::Result<BoxStream> {
+    let location =
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    let location = location.parse().map_err(io::Error::other)?;
+    let none = || io::Error::other("there is no way to it that does not reveal this machine");
+    ways.route(Network::Tcp, &location).ok_or_else(none)?.open().await
 }
 
 /// Ends the conversation, however it went.

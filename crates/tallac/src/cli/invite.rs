@@ -12,7 +12,6 @@ use super::invitation::{self, End, PATIENCE};
 use super::quote::quoted_path;
 use super::{Globals, UsageError};
 use crate::config::Invitation;
-use crate::node::ways;
 
 /// Invite a new node to this grid.
 ///
@@ -35,28 +34,29 @@ pub(super) struct InviteArgs {
 
 pub(super) async fn run(args: InviteArgs, globals: &Globals) -> Result<ExitCode> {
     let directory = globals.directory();
-    let invitation = match Invitation::load(&directory) {
-        Ok(invitation) => invitation,
+    let invited = match Invitation::load(&directory) {
+        Ok(invited) => invited,
         Err(error) => {
             let node = quoted_path(&directory);
             eprintln!("Can't find introducer FURL for node {node}: {error}");
             return Ok(ExitCode::FAILURE);
         }
     };
-    let shares = shares(&args, &invitation)?;
+    let shares = shares(&args, &invited)?;
     // Numbers, not texts: of texts, Tahoe-LAFS 1.20 makes a tahoe.cfg that it cannot read.
     let config = json!({
         "shares-needed": shares.needed,
         "shares-happy": shares.happy,
         "shares-total": shares.total,
         "nickname": args.nickname.trim(),
-        "introducer": invitation.introducer,
+        "introducer": invited.introducer,
     });
 
-    let ways = ways::outgoing(&invitation.directory, &invitation.connections)?;
-    let (server, url) = invitation::server(globals, ways)?;
+    let (server, url) = invitation::server(globals)?;
     globals.say(format!("Connecting to '{url}'..."))?;
-    let mut wormhole = server.allocate().await?;
+    let ways = invitation::ways(&invited.connections)?;
+    let dial = async |host: &str, port| invitation::dial(&ways, host, port).await;
+    let mut wormhole = server.allocate(dial).await?;
     globals.say("Connected to wormhole server")?;
     globals.say(format!("Invite Code for client: {}", wormhole.code().expose()))?;
     let told = tell(&mut wormhole, config.to_string().as_bytes(), globals).await;
@@ -65,8 +65,8 @@ pub(super) async fn run(args: InviteArgs, globals: &Globals) -> Result<ExitCode>
     Ok(ExitCode::SUCCESS)
 }
 
-fn shares(args: &InviteArgs, invitation: &Invitation) -> Result<Shares, UsageError> {
-    let (needed, happy, total) = invitation.shares;
+fn shares(args: &InviteArgs, invited: &Invitation) -> Result<Shares, UsageError> {
+    let (needed, happy, total) = invited.shares;
     let or = |text: &Option<String>, own: u16| text.clone().unwrap_or_else(|| own.to_string());
     Shares::parse([
         &or(&args.shares_needed, needed),

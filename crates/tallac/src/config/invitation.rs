@@ -16,10 +16,8 @@ pub struct Invitation {
     pub introducer: String,
     /// How many shares are needed, on how many servers they must be, how many there are.
     pub shares: (u16, u16, u16),
-    /// How the node that invites reaches others.
+    /// How the node reaches others.
     pub connections: Connections,
-    /// The node that invites.
-    pub directory: NodeDirectory,
 }
 
 impl std::fmt::Debug for Invitation {
@@ -55,8 +53,7 @@ impl Invitation {
             Ini::parse(&text).map_err(|error| ConfigError::Ini { file: file.clone(), error })?;
         keys::check(&file, &ini, directory.kind().unwrap_or(NodeKind::Client))?;
         let reader = Reader { directory: &directory, file: &file, ini: &ini };
-        let reveal_ip = reader.boolean(("node", "reveal-ip-address"), true)?;
-        let connections = connections::read(&reader, reveal_ip)?;
+        let reveals = reader.boolean(("node", "reveal-ip-address"), true)?;
         let known = client::introducers(&reader)?.into_values().next();
         let own = || files::read_text(&directory.private("introducer.furl"));
         let introducer = match known {
@@ -64,7 +61,10 @@ impl Invitation {
             None => own()?.map(|text| text.trim().to_owned()).filter(|furl| !furl.is_empty()),
         };
         let shown = || directory.path().display().to_string();
-        let introducer = introducer.ok_or_else(|| InvitationError::NoIntroducer(shown()))?;
-        Ok(Self { introducer, shares: client::shares(&reader)?, connections, directory })
+        Ok(Self {
+            introducer: introducer.ok_or_else(|| InvitationError::NoIntroducer(shown()))?,
+            shares: client::shares(&reader)?,
+            connections: connections::read(&reader, reveals)?,
+        })
     }
 }

@@ -9,6 +9,8 @@ use tokio::net::TcpListener;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use wormhole::{Error, Server};
 
+use crate::dial;
+
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(20));
 
 /// What a scripted server answers to one request.
@@ -60,11 +62,11 @@ fn message(phase: &str, body: &str) -> Value {
 }
 
 async fn allocate_error(welcome: Value, script: Script) -> String {
-    scripted(welcome, script).await.allocate().await.unwrap_err().to_string()
+    scripted(welcome, script).await.allocate(dial).await.unwrap_err().to_string()
 }
 
 async fn receive_error(script: Script) -> Error {
-    let mut wormhole = scripted(welcome(), script).await.allocate().await.unwrap();
+    let mut wormhole = scripted(welcome(), script).await.allocate(dial).await.unwrap();
     wormhole.receive(PATIENCE).await.unwrap_err()
 }
 
@@ -98,11 +100,11 @@ async fn what_is_no_rendezvous_server() {
         let (mut stream, _) = listener.accept().await.unwrap();
         stream.write_all(b"HTTP/1.1 404 Not Found\r\n\r\n").await.unwrap();
     };
-    let (error, ()) = tokio::join!(server.allocate(), answering);
+    let (error, ()) = tokio::join!(server.allocate(dial), answering);
     let error = error.unwrap_err().to_string();
     assert!(error.contains(&format!("server at {address}: ")) && error.contains("404"), "{error}");
     drop(listener);
-    let error = server.allocate().await.unwrap_err().to_string();
+    let error = server.allocate(dial).await.unwrap_err().to_string();
     assert!(error.contains("Connection refused"), "{error}");
 }
 
@@ -110,7 +112,7 @@ async fn what_is_no_rendezvous_server() {
 async fn silent_servers_are_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/v1", listener.local_addr().unwrap());
-    let error = Server::new(&url, "x").unwrap().allocate().await.unwrap_err();
+    let error = Server::new(&url, "x").unwrap().allocate(dial).await.unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }), "{error}");
     assert!(error.to_string().contains("does not answer"), "{error}");
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use wormhole::{Error, MESSAGE_LEN_MAX, Mood, Server, Wormhole};
 
+use crate::dial;
 use crate::server::Rendezvous;
 
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(20));
@@ -15,8 +16,8 @@ fn client(rendezvous: &Rendezvous) -> Server {
 /// Two sides with the same code.
 async fn pair(rendezvous: &Rendezvous) -> (Wormhole, Wormhole) {
     let server = client(rendezvous);
-    let one = server.allocate().await.unwrap();
-    let other = server.join(one.code().clone()).await.unwrap();
+    let one = server.allocate(dial).await.unwrap();
+    let other = server.join(one.code().clone(), dial).await.unwrap();
     (one, other)
 }
 
@@ -56,10 +57,10 @@ async fn what_was_said_waits_for_the_other_side() {
 #[tokio::test]
 async fn both_sides_notice_a_wrong_code() {
     let rendezvous = Rendezvous::start().await;
-    let mut one = client(&rendezvous).allocate().await.unwrap();
+    let mut one = client(&rendezvous).allocate(dial).await.unwrap();
     let nameplate = one.code().expose().split('-').next().unwrap();
     let mistyped = format!("{nameplate}-not-this").parse().unwrap();
-    let mut other = client(&rendezvous).join(mistyped).await.unwrap();
+    let mut other = client(&rendezvous).join(mistyped, dial).await.unwrap();
     let (one, other) = tokio::join!(one.receive(PATIENCE), other.send(b"secret"));
     assert!(matches!(one, Err(Error::WrongCode)), "{one:?}");
     let other = other.unwrap_err().to_string();
@@ -70,14 +71,15 @@ async fn both_sides_notice_a_wrong_code() {
 async fn a_code_is_for_two() {
     let rendezvous = Rendezvous::start().await;
     let (one, _other) = pair(&rendezvous).await;
-    let third = client(&rendezvous).join(one.code().clone()).await;
+    let third = client(&rendezvous).join(one.code().clone(), dial).await;
     assert!(matches!(third, Err(Error::Crowded)), "{third:?}");
 }
 
 #[tokio::test]
 async fn nobody_may_be_there() {
     let rendezvous = Rendezvous::start().await;
-    let mut alone = client(&rendezvous).join("42-nobody-there".parse().unwrap()).await.unwrap();
+    let mut alone =
+        client(&rendezvous).join("42-nobody-there".parse().unwrap(), dial).await.unwrap();
     let error = alone.receive(Some(Duration::from_millis(50))).await.unwrap_err();
     assert!(matches!(error, Error::NoAnswer), "{error}");
     alone.close(Mood::Lonely).await;

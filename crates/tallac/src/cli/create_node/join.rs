@@ -2,15 +2,12 @@
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
-use tallac_net::transport::Ways;
-use tallac_net::transport::tor::SocksPort;
 use wormhole::{Code, Wormhole};
 
 use super::super::Globals;
 use super::super::invitation::{self, End, PATIENCE};
 use super::options::one_line;
 use super::template::{Settings, Shares};
-use crate::node::ways;
 
 /// Longest address that is taken, in bytes.
 const FURL_LEN_MAX: usize = 4096;
@@ -20,14 +17,12 @@ const NICKNAME_LEN_MAX: usize = 1024;
 
 /// Asks whoever made the code; gives the settings with what they want otherwise.
 pub(super) async fn join(code: Code, settings: Settings, globals: &Globals) -> Result<Settings> {
-    let ways = match settings.reach.hide_ip {
-        true => ways::through_tor(SocksPort::Default),
-        false => Ways::direct(),
-    };
-    let (server, url) = invitation::server(globals, ways)?;
+    let (server, url) = invitation::server(globals)?;
     globals.say(format!("Opening wormhole with code '{}'", code.expose()))?;
     globals.say(format!("Connecting to '{url}'"))?;
-    let mut wormhole = server.join(code).await?;
+    let ways = invitation::ways_of_new(settings.reach.hide_ip);
+    let dial = async |host: &str, port| invitation::dial(&ways, host, port).await;
+    let mut wormhole = server.join(code, dial).await?;
     globals.say("Connected to wormhole server")?;
     let asked = ask(&mut wormhole, globals).await;
     let message = invitation::end(wormhole, asked).await?;
