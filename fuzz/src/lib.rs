@@ -18,8 +18,10 @@ pub mod directories;
 pub mod encodings;
 pub mod gbs_messages;
 pub mod gbs_texts;
+pub mod hidden_networks;
 pub mod mutable_shares;
 pub mod mutate;
+pub mod negotiations;
 pub mod share_headers;
 pub mod shares;
 pub mod slot_containers;
@@ -60,7 +62,9 @@ pub const TARGETS: &[Target] = targets![
     encodings,
     gbs_messages,
     gbs_texts,
+    hidden_networks,
     mutable_shares,
+    negotiations,
     share_headers,
     shares,
     slot_containers,

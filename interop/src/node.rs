@@ -52,6 +52,10 @@ pub struct NodeOptions {
     pub force_foolscap: bool,
     /// FURL of an introducer.
     pub introducer: Option<String>,
+    /// Whether it helps others to upload; it must keep shares too, so that it listens.
+    pub helper: bool,
+    /// FURL of a helper that it uploads with.
+    pub helper_furl: Option<String>,
 }
 
 impl NodeOptions {
@@ -66,6 +70,8 @@ impl NodeOptions {
             segment_size_max: None,
             force_foolscap: false,
             introducer: None,
+            helper: false,
+            helper_furl: None,
         }
     }
 
@@ -86,6 +92,12 @@ pub struct ServerEntry {
 }
 
 impl ServerEntry {
+    /// Where it is reached over Foolscap, and by whom.
+    #[must_use]
+    pub fn furl(&self) -> &str {
+        &self.furl
+    }
+
     /// Where it is reached over HTTPS, and by whom.
     #[must_use]
     pub fn nurl(&self) -> &str {
@@ -148,6 +160,74 @@ impl Node {
         Ok(nodes)
     }
 
+    /// Changes a setting that its configuration has.
+    ///
+    /// # Errors
+    /// When there is none, or the file cannot be written.
+    pub fn set(&self, section: &str, key: &str, value: &str) -> Result<()> {
+        let path = self.dir.join("tahoe.cfg");
+        let mut inside = false;
+        let mut found = false;
+        let mut text = String::new();
+        for line in std::fs::read_to_string(&path)?.lines() {
+            if line.starts_with('[') {
+                inside = line == format!("[{section}]");
+            }
+            let is_it = inside && line.split('=').next().is_some_and(|name| name.trim() == key);
+            found |= is_it;
+            let _ = match is_it {
+                true => writeln!(text, "{key} = {value}"),
+                false => writeln!(text, "{line}"),
+            };
+        }
+        ensure!(found, "{} has no [{section}] {key}", path.display());
+        Ok(std::fs::write(path, text)?)
+    }
+
+    /// Makes the directory of an introducer, with a web page, with one of the two programs.
+    ///
+    /// # Errors
+    /// When the program fails.
+    pub fn create_introducer(commands: &Commands, kind: Kind, dir: PathBuf) -> Result<Self> {
+        let ports = free_ports(2)?;
+        let (port, web_port) = (ports[0], ports[1]);
+        let program = match kind {
+            Kind::Tahoe => &commands.tahoe,
+            Kind::Tallac => &commands.tallac,
+        };
+        let output = Command::new(program)
+            .arg("create-introducer")
+            .arg(format!("--port=tcp:{port}:interface=127.0.0.1"))
+            .arg(format!("--location=tcp:127.0.0.1:{port}"))
+            .arg(&dir)
+            .output()?;
+        let text = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{} create-introducer: {text}", program.display());
+        let node = Self { commands: commands.clone(), dir, port, web_port, running: None };
+        node.set("node", "web.port", &format!("tcp:{web_port}:interface=127.0.0.1"))?;
+        Ok(node)
+    }
+
+    /// A file of the node directory, without spaces around its text.
+    ///
+    /// # Errors
+    /// When it is missing.
+    pub fn file(&self, name: &str) -> Result<String> {
+        let path = self.dir.join(name);
+        let text = std::fs::read_to_string(&path);
+        Ok(text.with_context(|| format!("cannot read {}", path.display()))?.trim().to_owned())
+    }
+
+    /// Adds lines to the end of its configuration.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn add_settings(&self, lines: &str) -> Result<()> {
+        let path = self.dir.join("tahoe.cfg");
+        let text = std::fs::read_to_string(&path)?;
+        Ok(std::fs::write(path, format!("{text}\n{lines}"))?)
+    }
+
     /// Settings that the commands have no flags for.
     fn configure(&self, options: &NodeOptions) -> Result<()> {
         let path = self.dir.join("tahoe.cfg");
@@ -160,6 +240,12 @@ impl Node {
         }
         text = text.replace("[client]\n", &client);
         std::fs::write(&path, text)?;
+        if let Some(furl) = &options.helper_furl {
+            self.set("client", "helper.furl", furl)?;
+        }
+        if options.helper {
+            self.set("helper", "enabled", "true")?;
+        }
         Ok(())
     }
 
@@ -235,6 +321,17 @@ impl Node {
         Ok(())
     }
 
+    /// Ends it at once, as a crash would.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn kill(&mut self) -> Result<()> {
+        let mut child = self.running.take().context("it does not run")?;
+        child.kill()?;
+        child.wait()?;
+        Ok(())
+    }
+
     /// The process's id, while it runs.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
@@ -256,27 +353,36 @@ impl Node {
         Ok(std::fs::write(path, servers_yaml(servers))?)
     }
 
+    /// Tries something that depends on other processes until it gives a value.
+    ///
+    /// # Errors
+    /// When that takes too long.
+    pub fn wait_until<T>(&self, what: &str, mut attempt: impl FnMut() -> Option<T>) -> Result<T> {
+        let started = Instant::now();
+        loop {
+            if let Some(value) = attempt() {
+                return Ok(value);
+            }
+            ensure!(started.elapsed() < START_TIMEOUT, "{}: not so: {what}", self.dir.display());
+            std::thread::sleep(LOOK_INTERVAL);
+        }
+    }
+
     /// Waits until the gateway is connected to so many servers, over HTTPS or whatever it speaks.
     ///
     /// # Errors
     /// When that takes too long.
     pub fn wait_for_servers(&self, count: usize) -> Result<()> {
-        let web = self.web();
-        let started = Instant::now();
-        loop {
-            let welcome = web.get_text("/?t=json").unwrap_or_default();
-            let welcome: Value = serde_json::from_str(&welcome).unwrap_or_default();
-            let servers = welcome["servers"].as_array().cloned().unwrap_or_default();
-            let status = |server: &Value| server["connection_status"].as_str().map(str::to_owned);
-            let connected = servers.iter().filter_map(status);
-            let connected =
-                connected.filter(|status| status.to_lowercase().starts_with("connected"));
-            if connected.count() >= count {
-                return Ok(());
-            }
-            ensure!(started.elapsed() < START_TIMEOUT, "not connected to {count}: {welcome}");
-            std::thread::sleep(LOOK_INTERVAL);
-        }
+        let mut welcome = Value::Null;
+        let connected = self.wait_until("connected to the servers", || {
+            let text = self.web().get_text("/?t=json").unwrap_or_default();
+            welcome = serde_json::from_str(&text).unwrap_or_default();
+            let servers = welcome["servers"].as_array()?;
+            let status = servers.iter().filter_map(|server| server["connection_status"].as_str());
+            let connected = status.filter(|text| text.to_lowercase().starts_with("connected"));
+            (connected.count() >= count).then_some(())
+        });
+        connected.with_context(|| format!("{count} servers are wanted: {welcome}"))
     }
 
     /// What a client has to know of this storage server, from its own files; it was started once.
@@ -284,18 +390,13 @@ impl Node {
     /// # Errors
     /// When a file is missing.
     pub fn entry(&self) -> Result<ServerEntry> {
-        let read = |name: &str| -> Result<String> {
-            let path = self.dir.join(name);
-            let text = std::fs::read_to_string(&path);
-            Ok(text.with_context(|| format!("cannot read {}", path.display()))?.trim().to_owned())
-        };
-        let furl = read("private/storage.furl")?;
+        let furl = self.file("private/storage.furl")?;
         let name = furl.rsplit('/').next().context("a FURL has a name")?.to_owned();
         let hash = self.spki_hash()?;
         Ok(ServerEntry {
-            server_id: read("node.pubkey")?.trim_start_matches("pub-").to_owned(),
+            server_id: self.file("node.pubkey")?.trim_start_matches("pub-").to_owned(),
             nurl: format!("pb://{hash}@127.0.0.1:{}/{name}#v=1", self.port),
-            permutation_seed: read("permutation-seed")?,
+            permutation_seed: self.file("permutation-seed")?,
             furl,
         })
     }

@@ -42,6 +42,21 @@ const PURE: &[&str] = &["zfec", "sha256-lanes", "tallac-core"];
 /// Folders whose Rust may have `unsafe` in it.
 const UNSAFE: &[&str] = &["crates/zfec/", "crates/sha256-lanes/"];
 
+/// What opens connections.
+const OPENERS: &[&str] = &["TcpStream::connect", "UdpSocket", "HttpConnector", "TcpDialer"];
+
+/// Files that may open connections: all others go through `tallac_net::transport::Ways`, which
+/// knows whether this machine's address may be revealed.
+const MAY_OPEN: &[&str] = &[
+    "crates/tallac-net/src/transport/ways.rs",
+    // To Tor and I2P.
+    "crates/tallac-net/src/transport/endpoint.rs",
+    // To the user's own node.
+    "crates/tallac/src/cli/web_client.rs",
+    // Knows nothing of Tahoe; is told how to connect.
+    "crates/foolscap/",
+];
+
 /// What is left unfinished.
 const UNFINISHED: &[&str] = &["todo!(", "unimplemented!(", "dbg!(", "FIXME"];
 
@@ -132,6 +147,13 @@ fn rust_file(path: &str, text: &str) -> Vec<String> {
     let body = text.split("\n#[cfg(test)]\nmod ").next().unwrap_or(text);
     if !is_test && body.lines().count() > FILE_LINES_MAX {
         wrong.push(format!("{path}: more than {FILE_LINES_MAX} lines"));
+    }
+    let is_code = path.starts_with("crates/") && path.contains("/src/");
+    if is_code && !is_test && !MAY_OPEN.iter().any(|file| path.starts_with(file)) {
+        let found = OPENERS.iter().filter(|opener| body.contains(**opener));
+        wrong.extend(found.map(|opener| {
+            format!("{path}: {opener} goes past what hides this machine: open a Route of Ways")
+        }));
     }
     let may_be_unsafe = UNSAFE.iter().any(|folder| path.starts_with(folder));
     for (number, line) in text.lines().enumerate() {
@@ -229,6 +251,7 @@ mod tests {
             ("a.rs", "fn a() {}\n", "does not say what it is"),
             ("a.rs", long.as_str(), "a.rs:2: more than 100 characters"),
             ("a.rs", concat!("//! x\nfn a() { unsafe", " { b() } }\n"), "a.rs:2: unsafe"),
+            ("crates/x/src/a.rs", "//! x\nTcpStream::connect(a)\n", "goes past what hides"),
         ];
         for (path, text, expected) in cases {
             assert!(rust_file(path, text).join("\n").contains(expected), "{expected}");

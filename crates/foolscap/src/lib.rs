@@ -8,6 +8,8 @@ mod certificate;
 mod connection;
 pub mod der;
 mod furl;
+#[doc(hidden)]
+pub mod fuzzing;
 mod handshake;
 mod limits;
 mod location;

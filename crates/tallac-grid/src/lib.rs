@@ -4,6 +4,7 @@
 //! Servers are [`tallac_core::storage::StorageServer`]s, whatever is behind them. No sockets here,
 //! and no files but those handed in as the source or the target of one operation.
 
+mod blocking;
 pub mod directory;
 pub mod download;
 pub mod grid;

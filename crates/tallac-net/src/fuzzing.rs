@@ -2,6 +2,7 @@
 
 use crate::gbs;
 use crate::identity::{Certificate, Furl, Location, Nurl, SpkiHash, Swissnum};
+use crate::transport::{self, Endpoint, Ways};
 
 /// Reads `bytes` as each CBOR message of GBS.
 pub fn messages(bytes: &[u8]) {
@@ -16,6 +17,18 @@ pub fn texts(text: &str) {
     let _ = text.parse::<SpkiHash>();
     let _ = Swissnum::from_text(text);
     gbs::parse_as_every_header(text);
+}
+
+/// Reads `text` as what Tor and I2P say, as their keys, and as ways to reach somebody.
+pub fn hidden_networks(text: &str) {
+    transport::tor::parse_as_every_answer(text);
+    let _ = text.parse::<transport::tor::OnionKey>();
+    let _ = text.parse::<transport::i2p::DestinationKey>();
+    let _ = text.parse::<Endpoint>();
+    let endpoint = Endpoint::loopback(1);
+    let tor = transport::tor::Tor::new(transport::tor::SocksPort::At(endpoint.clone()));
+    let ways = Ways::direct().with_tor(tor).with_i2p(transport::i2p::I2p::new(endpoint));
+    let _ = ways.route_of_hint(text);
 }
 
 /// Reads `bytes` as a certificate, bare and in a PEM file.

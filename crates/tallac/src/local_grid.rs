@@ -8,7 +8,7 @@ use futures_util::future;
 use tallac_grid::grid::Grid;
 use tallac_net::identity::{SpkiHash, nurls_of};
 
-use crate::cli::create_node::{self, Settings, Shares};
+use crate::cli::create_node::{self, Reach, Settings, Shares};
 use crate::config::servers_yaml::{self, StaticServer};
 use crate::config::{NodeConfig, NodeDirectory};
 use crate::node::{Node, listen};
@@ -179,8 +179,7 @@ fn settings(nickname: &str, shares: Shares) -> Settings {
         nickname: nickname.to_owned(),
         introducer: None,
         web_port: String::new(),
-        tub_port: "disabled".to_owned(),
-        tub_location: "disabled".to_owned(),
+        reach: Reach::disabled(),
         shares,
         storage: false,
         storage_dir: None,
@@ -195,15 +194,17 @@ fn make_storage(path: &Path, port: u16, shares: Shares) -> Result<(PathBuf, Stat
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let directory = NodeDirectory::new(path)?;
     let settings = Settings {
-        tub_port: format!("tcp:{port}:interface=127.0.0.1"),
-        tub_location: format!("tcp:127.0.0.1:{port}"),
+        reach: Reach::at(
+            format!("tcp:{port}:interface=127.0.0.1"),
+            format!("tcp:127.0.0.1:{port}"),
+        ),
         storage: true,
         ..settings(&name, shares)
     };
     create_node::make(&directory, &settings)?;
     let identity = NodeIdentity::load_or_create(&directory)?;
     let seed = PermutationSeed::load_or_create(&directory, &identity, &directory.file("storage"))?;
-    let furl = storage_furl(&directory, &identity.certificate, &[settings.tub_location])?;
+    let furl = storage_furl(&directory, &identity.certificate, &[settings.reach.tub_location])?;
     let server = StaticServer {
         server_id: identity.server_id,
         nickname: name,

@@ -1,4 +1,4 @@
-//! Our nodes together with those of Tahoe-LAFS 1.20, over GBS, in both directions.
+//! Our nodes together with those of Tahoe-LAFS 1.20, in both directions.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 #![expect(clippy::print_stdout, reason = "a test that is passed over says so")]
@@ -9,6 +9,8 @@ mod conformance;
 mod containers;
 mod directories;
 mod grids;
+mod helpers;
+mod introducers;
 mod mutable;
 mod swap;
 

@@ -232,7 +232,7 @@ impl Connection {
         let mut state = self.state();
         let Some(open) = state.open.take() else { return };
         tracing::debug!(peer = %self.peer, %why, "connection ended");
-        state.why = Some(why);
+        state.why.get_or_insert(why);
         drop(state);
         self.lost.cancel();
         self.tub.detach(self);
@@ -255,8 +255,10 @@ impl Connection {
         {
             tracing::warn!(peer = %self.peer, %why, "a peer broke the protocol");
             self.push(Purpose::Answer, [Encoder::give_up(&words)]);
+            self.state().why.get_or_insert(why);
             self.ending.cancel();
             let _ = tokio::time::timeout(write::PARTING, self.lost.cancelled()).await;
+            return self.lose(Lost::Stopped);
         }
         self.lose(why);
     }
@@ -436,6 +438,13 @@ impl Connection {
         let state = self.state();
         let open = state.open.as_ref()?;
         Some((open.exports.len(), open.imports.len(), open.waiting.len()))
+    }
+
+    /// Bytes that wait to be sent.
+    #[cfg(test)]
+    pub(crate) fn queued(&self) -> usize {
+        let waiting = self.state().open.as_ref().map(|open| open.queue.waiting());
+        waiting.map_or(0, |waiting| waiting.calls + waiting.answers)
     }
 }
 

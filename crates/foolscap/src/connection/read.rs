@@ -1,11 +1,12 @@
 //! Reading: messages, one after the other, in the order in which they came.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 
 use super::queue::Purpose;
 use super::{Connection, Held, Lost, Waiting, lower, serve};
@@ -60,9 +61,9 @@ async fn read_all(
 /// How long nothing has come.
 struct Silence {
     keepalive: Duration,
-    disconnect: Duration,
+    disconnect: Option<Duration>,
     heard: Instant,
-    timer: std::pin::Pin<Box<tokio::time::Sleep>>,
+    timer: Pin<Box<Sleep>>,
     asked: bool,
 }
 
@@ -70,8 +71,8 @@ impl Silence {
     fn new(connection: &Connection) -> Self {
         let options = connection.tub.options();
         let keepalive = options.keepalive.clamp(TICK, SILENCE_MAX);
-        let disconnect = options.disconnect.map_or(Duration::MAX, |limit| limit.min(SILENCE_MAX));
-        let timer = Box::pin(tokio::time::sleep(keepalive.min(disconnect)));
+        let disconnect = options.disconnect.map(|limit| limit.clamp(TICK, SILENCE_MAX));
+        let timer = Box::pin(tokio::time::sleep(disconnect.unwrap_or(keepalive).min(keepalive)));
         Self { keepalive, disconnect, heard: Instant::now(), timer, asked: false }
     }
 
@@ -86,19 +87,20 @@ impl Silence {
         loop {
             self.timer.as_mut().await;
             let silent = self.heard.elapsed();
-            if silent >= self.disconnect {
+            if self.disconnect.is_some_and(|limit| silent >= limit) {
                 return Lost::Silent;
             }
             if silent >= self.keepalive && !self.asked {
+                // One question is enough: TCP repeats it until somebody gives up.
                 self.asked = true;
                 connection.push(Purpose::Answer, [Encoder::ping(0)]);
             }
-            // One question is enough: TCP repeats it until somebody gives up.
             let next = match self.asked {
-                true => self.disconnect.min(SILENCE_MAX),
-                false => self.keepalive.min(self.disconnect),
+                true => Instant::now() + self.keepalive,
+                false => self.heard + self.keepalive,
             };
-            self.timer.as_mut().reset((self.heard + next).max(Instant::now() + TICK));
+            let end = self.disconnect.map(|limit| self.heard + limit);
+            self.timer.as_mut().reset(end.map_or(next, |end| next.min(end)));
         }
     }
 }

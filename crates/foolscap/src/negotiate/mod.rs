@@ -135,6 +135,11 @@ impl Incarnation {
         bytes.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap_or_default());
         Ok(Self(text))
     }
+
+    /// Always the same one, for fuzzing.
+    pub(crate) fn fixed() -> Self {
+        Self("0123456789abcdef".to_owned())
+    }
 }
 
 /// A connection as its master numbers it, so that the peer can say which one it knew last.

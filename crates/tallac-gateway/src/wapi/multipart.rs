@@ -1,5 +1,8 @@
 //! Forms with files in them, `multipart/form-data` (RFC 7578), read as they arrive and held in
 //! memory only by the piece.
+//!
+//! Of our own, since the usual library bounds the body but not the headers of a part, which anyone
+//! who reaches the port may send.
 
 use bytes::{Bytes, BytesMut};
 use percent_encoding::percent_decode_str;

@@ -27,6 +27,7 @@ use bytes::Bytes;
 use tallac_core::cap::DirectoryCap;
 use tallac_core::dirnode::{Directory, DirectoryAccess, DirectoryError};
 
+use crate::blocking::blocking_if;
 use crate::grid::Grid;
 
 /// Tables with more bytes are unpacked by a thread that may block.
@@ -70,12 +71,6 @@ impl Directories {
 }
 
 async fn unpack(table: Bytes, access: DirectoryAccess) -> Result<Directory, DirectoryIoError> {
-    if table.len() <= INLINE_SIZE_MAX {
-        return Ok(Directory::unpack(&table, access)?);
-    }
-    let unpacked = tokio::task::spawn_blocking(move || Directory::unpack(&table, access)).await;
-    match unpacked {
-        Ok(directory) => Ok(directory?),
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
+    let is_long = table.len() > INLINE_SIZE_MAX;
+    Ok(blocking_if(is_long, move || Directory::unpack(&table, access)).await?)
 }

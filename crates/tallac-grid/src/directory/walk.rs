@@ -22,6 +22,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Directories, DirectoryIoError};
+use crate::blocking::blocking_if;
 
 /// How many of the directories that come next are read ahead.
 const AHEAD: usize = 8;
@@ -217,13 +218,8 @@ struct Contents {
 
 impl Contents {
     async fn sort(directory: Arc<Directory>) -> Self {
-        if directory.size() <= super::INLINE_SIZE_MAX as u64 {
-            return Self::sort_now(&directory);
-        }
-        match tokio::task::spawn_blocking(move || Self::sort_now(&directory)).await {
-            Ok(contents) => contents,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
+        let is_long = directory.size() > super::INLINE_SIZE_MAX as u64;
+        blocking_if(is_long, move || Self::sort_now(&directory)).await
     }
 
     fn sort_now(directory: &Directory) -> Self {

@@ -11,6 +11,7 @@ use tallac_core::immutable::{DecodeError, ShareRun};
 use super::error::DownloadError;
 use super::pool::{File, patience};
 use super::share::OpenShare;
+use crate::blocking::blocking;
 use crate::patience::gather;
 
 /// Blocks of one share.
@@ -81,17 +82,14 @@ impl File {
             drop(verifier);
             return Ok((result, fetched));
         }
-        let work = tokio::task::spawn_blocking(move || {
+        blocking(move || {
             let proven = self.proven()?;
             let verifier = proven.verifier.blocking_read();
             let result = proven.decoder.decode(&verifier, segments, &runs(&fetched));
             drop(verifier);
             Ok((result, fetched))
-        });
-        match work.await {
-            Ok(result) => result,
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-        }
+        })
+        .await
     }
 
     /// Takes corrupt shares out, here and in the pool, and keeps the good blocks.

@@ -14,7 +14,7 @@ use tokio::sync::RwLock;
 
 use super::query::{self, Subject};
 use super::retrieve::{self, Retrieved};
-use super::servermap::{Mode, ServerMap};
+use super::servermap::{Begun, Mode, ServerMap};
 use super::{MUTABLE_SIZE_MAX, MutableError};
 use crate::grid::Grid;
 use crate::patience::{Patience, gather};
@@ -235,17 +235,17 @@ impl MutableFile {
 
     /// Asks servers what they have.
     pub(super) async fn look(&self, mode: Mode) -> Result<Arc<Snapshot>, MutableError> {
-        self.look_but(mode, &[]).await
+        self.look_for(mode, &Begun::default()).await
     }
 
-    /// The same, with versions that are not to be taken as long as there are others.
-    pub(super) async fn look_but(
+    /// The same, for a writer who has begun to write already.
+    pub(super) async fn look_for(
         &self,
         mode: Mode,
-        not: &[Bytes],
+        begun: &Begun,
     ) -> Result<Arc<Snapshot>, MutableError> {
         let map = query::update(&self.grid, self.subject(), mode).await;
-        let Some(header) = map.best_but(not) else { return Err(no_version(&map)) };
+        let Some(header) = map.best_for(begun) else { return Err(no_version(&map)) };
         let mut snapshot = Snapshot::new(map, header, mode != Mode::Read);
         // What was known of the same version is still true.
         if let Some(old) = self.snapshot()

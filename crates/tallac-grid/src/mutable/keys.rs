@@ -8,6 +8,7 @@ use aws_lc_rs::rsa::{KeyPair, KeySize};
 use tallac_core::mutable::MutableKeyPair;
 
 use super::MutableError;
+use crate::blocking::blocking;
 
 /// Key pairs that wait to be used, at most.
 const POOL_SIZE: usize = 24;
@@ -37,9 +38,7 @@ impl KeyPool {
         self.fill();
         match ready {
             Some(pair) => Ok(pair),
-            None => tokio::task::spawn_blocking(generate)
-                .await
-                .map_err(|error| MutableError::Internal(error.to_string()))?,
+            None => blocking(generate).await,
         }
     }
 

@@ -83,6 +83,8 @@ pub(crate) enum Outcome {
         /// Whether it was.
         has_vanguard: bool,
     },
+    /// Too few servers of the vanguard were reached to be sure of meeting another writer there.
+    Unreached,
     /// The shares are changes of others than those that are there: nothing was written.
     Unfit,
     /// Not enough servers took shares.
@@ -115,6 +117,7 @@ struct Home {
 struct Step {
     placed: BTreeMap<ShareNumber, BTreeSet<Place>>,
     has_conflict: bool,
+    is_unreached: bool,
     problem: Option<String>,
 }
 
@@ -144,9 +147,12 @@ impl Publish<'_> {
         if !map.shares.is_empty() {
             let ahead;
             (ahead, homes) = homes.into_iter().partition(|home| home.number.get() < first);
-            self.place_ahead(map, ahead, &mut usable, &mut step).await;
+            self.place_ahead(map, (ahead, first), &mut usable, &mut step).await;
             if step.has_conflict {
                 return Outcome::Conflict { has_vanguard: false };
+            }
+            if step.is_unreached {
+                return Outcome::Unreached;
             }
             if !(0..first).all(|n| step.placed.contains_key(&ShareNumber::new(n))) {
                 return Outcome::Failed(self.not_placed(map, step));
@@ -170,9 +176,11 @@ impl Publish<'_> {
             return Outcome::Unfit;
         }
         let mut step = Step::default();
-        self.place_ahead(map, homes, &mut map.answered.clone(), &mut step).await;
+        self.place_ahead(map, (homes, 1), &mut map.answered.clone(), &mut step).await;
         if step.has_conflict {
             Outcome::Conflict { has_vanguard: false }
+        } else if step.is_unreached {
+            Outcome::Unreached
         } else if step.placed.is_empty() {
             Outcome::Failed(self.not_placed(map, step))
         } else {
@@ -241,26 +249,29 @@ impl Publish<'_> {
         homes
     }
 
-    /// Writes these homes of the vanguard. Two writers meet only where both replace the same
-    /// shares: so it takes most of those that were seen, before others are put elsewhere instead.
+    /// Writes these homes of the vanguard, which are those of the first `count` share numbers
+    /// that are not done yet. Two writers meet only where both replace the same shares: so most
+    /// of them must be seen and taken before others are put elsewhere instead. Where all servers
+    /// have answered, what was not seen does not exist.
     async fn place_ahead(
         &self,
         map: &ServerMap,
-        homes: Vec<Home>,
+        (homes, count): (Vec<Home>, u8),
         usable: &mut BTreeSet<Place>,
         step: &mut Step,
     ) {
         let (seen, unseen): (Vec<Home>, Vec<Home>) =
             homes.into_iter().partition(|home| map.shares.contains_key(&(home.number, home.place)));
         let numbers = |homes: &[Home]| homes.iter().map(|h| h.number).collect::<BTreeSet<_>>();
-        let wanted = numbers(&seen);
+        let mut wanted: BTreeSet<_> = (0..count).map(ShareNumber::new).collect();
+        if map.failed.is_empty() {
+            wanted.retain(|wanted| map.shares.keys().any(|(number, _)| number == wanted));
+        }
         let failed = self.write(map, &seen, step).await;
         usable.retain(|place| !failed.contains(place));
         let placed = wanted.iter().filter(|number| step.placed.contains_key(number)).count();
-        if self.insists && placed * 2 < wanted.len() + usize::from(!wanted.is_empty()) {
-            step.has_conflict = true;
-        }
-        if !step.has_conflict {
+        step.is_unreached = self.insists && !wanted.is_empty() && placed * 2 <= wanted.len();
+        if !step.has_conflict && !step.is_unreached {
             let missing = seen.into_iter().filter(|home| !step.placed.contains_key(&home.number));
             let elsewhere =
                 self.elsewhere(map, &numbers(&missing.collect::<Vec<_>>()), usable, step);

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use super::MutableError;
 use super::servermap::{FoundShare, Place, ServerMap};
+use crate::blocking::blocking_if;
 use crate::servers::GridServer;
 
 /// How long a share may take before another is asked for as well.
@@ -140,20 +141,7 @@ async fn decode(
         }
         Retrieved { plaintext: plaintext.freeze(), salts }
     };
-    blocking(range.end - range.start > INLINE_MAX, work).await
-}
-
-/// Runs `work` here, or where it may take its time.
-pub(crate) async fn blocking<T: Send + 'static>(
-    is_long: bool,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, MutableError> {
-    if is_long {
-        let result = tokio::task::spawn_blocking(work).await;
-        result.map_err(|error| MutableError::Internal(error.to_string()))
-    } else {
-        Ok(work())
-    }
+    Ok(blocking_if(range.end - range.start > INLINE_MAX, work).await)
 }
 
 /// One share to be fetched.
@@ -179,10 +167,8 @@ impl Fetch {
             ShareProof::new(&header, number, &chain, &tree)
                 .and_then(|proof| proof.blocks(segments, &data))
         };
-        match blocking(is_long, work).await {
-            Ok(proven) => proven.map_err(|error| FetchError::Damaged(error.to_string())),
-            Err(error) => Err(FetchError::Storage(StorageError::Local(error.to_string()))),
-        }
+        let proven = blocking_if(is_long, work).await;
+        proven.map_err(|error| FetchError::Damaged(error.to_string()))
     }
 
     /// These parts of the share: from its front where that reaches far enough, the others from the

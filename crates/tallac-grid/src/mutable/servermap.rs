@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tallac_core::cap::{Fingerprint, MutableFormat};
 use tallac_core::ids::ShareNumber;
-use tallac_core::mutable::{CHECKSTRING_LEN_MAX, Header, VerifyingKey};
+use tallac_core::mutable::{CHECKSTRING_LEN_MAX, Header, VerifyingKey, VersionId};
 use tallac_core::storage::{SlotReadAnswer, StorageError};
 
 use crate::servers::GridServer;
@@ -63,6 +63,32 @@ pub(crate) struct ServerMap {
     pub(crate) damaged: Vec<(ShareNumber, Place, String)>,
 }
 
+/// What a writer has begun to write and not finished.
+#[derive(Debug, Default)]
+pub(crate) struct Begun {
+    /// By what is signed.
+    versions: Vec<Bytes>,
+    /// The latest version that one of them replaces. Older ones may still have enough shares, on
+    /// servers that were not reached; who went back to them would undo it.
+    base: Option<VersionId>,
+}
+
+impl Begun {
+    /// A version is begun that replaces `base`.
+    pub(crate) fn note(&mut self, version: &Header, base: &Header) {
+        self.versions.push(version.signed().clone());
+        self.base = self.base.max(Some(base.version));
+    }
+
+    fn has(&self, version: &Header) -> bool {
+        self.versions.contains(version.signed())
+    }
+
+    fn may_take(&self, version: &Header) -> bool {
+        !self.has(version) && self.base <= Some(version.version)
+    }
+}
+
 impl ServerMap {
     /// Nothing is known yet.
     pub(crate) const fn new(servers: Vec<Arc<GridServer>>) -> Self {
@@ -98,19 +124,19 @@ impl ServerMap {
         self.versions().into_iter().find(is_recoverable).map(|(header, _)| header)
     }
 
-    /// The latest version of which there are enough shares, those of `not` left out as long as
-    /// there are others.
-    pub(crate) fn best_but(&self, not: &[Bytes]) -> Option<Arc<Header>> {
+    /// The latest version of which there are enough shares; what the asker began itself only if
+    /// there is nothing else that is not older than what it began that on.
+    pub(crate) fn best_for(&self, begun: &Begun) -> Option<Arc<Header>> {
         let recoverable = || self.versions().into_iter().filter(is_recoverable);
-        let other = recoverable().find(|(header, _)| !not.contains(header.signed()));
+        let other = recoverable().find(|(header, _)| begun.may_take(header));
         other.or_else(|| recoverable().next()).map(|(header, _)| header)
     }
 
-    /// Whether shares of a version later than this one are there, those of `not` left out.
-    pub(crate) fn has_later_than(&self, version: &Header, not: &[Bytes]) -> bool {
+    /// Whether shares of a version later than this one are there that the asker did not begin.
+    pub(crate) fn has_later_than(&self, version: &Header, begun: &Begun) -> bool {
         self.versions()
             .iter()
-            .any(|(header, _)| header.version > version.version && !not.contains(header.signed()))
+            .any(|(header, _)| header.version > version.version && !begun.has(header))
     }
 
     /// Whether all of the first `count` share numbers are there, of this version and no other.

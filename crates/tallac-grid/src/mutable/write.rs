@@ -14,16 +14,18 @@ use tokio::time::Instant;
 
 use super::file::{CACHED_MAX, MutableFile, Snapshot, TRIES_MAX, Version, fresh_salts};
 use super::publish::{NewShares, Outcome, Publish, vanguard};
-use super::retrieve::{self, blocking};
-use super::servermap::{Mode, ServerMap};
+use super::retrieve;
+use super::servermap::{Begun, Mode, ServerMap};
 use super::{MUTABLE_SIZE_MAX, ModifyError, MutableError, query};
+use crate::blocking::blocking_if;
 
 /// Contents with more bytes than this are coded by a thread that may block.
 const INLINE_MAX: usize = 16 << 10;
 
 /// How often a change is tried again that met another writer's.
 const ATTEMPTS_MAX: u32 = 24;
-/// For how many attempts a writer keeps to servers of the vanguard that fail.
+/// How often a writer tries again to reach servers of the vanguard that fail, before it goes
+/// around them.
 const INSISTS_MAX: u32 = 4;
 /// How long to wait before that: at first, and at most. Both are spread by a half.
 const BACK_OFF_MIN: Duration = Duration::from_millis(60);
@@ -40,6 +42,8 @@ enum Attempt {
     Done(Version),
     /// Another writer was there.
     Met,
+    /// Another writer might have been there: too few servers were reached to tell.
+    Unreached,
     /// Not all shares are there that the change was made for.
     Unfit,
 }
@@ -48,10 +52,11 @@ enum Attempt {
 #[derive(Default)]
 struct Course {
     attempt: u32,
-    /// Versions that were begun and not finished, by what is signed.
-    begun: Vec<Bytes>,
+    begun: Begun,
     /// Whether one of them has been whole in the vanguard, where others may have read it.
     was_readable: bool,
+    /// How often too few servers of the vanguard were reached.
+    unreached: u32,
     /// How often what a change is based on could not be read, as others had replaced it.
     rereads: u32,
 }
@@ -61,6 +66,11 @@ impl Course {
     const fn looks_again(&mut self, error: &MutableError) -> bool {
         self.rereads += 1;
         matches!(error, MutableError::NotEnoughShares { .. }) && self.rereads < TRIES_MAX
+    }
+
+    const fn note_unreached(&mut self) -> Attempt {
+        self.unreached += 1;
+        Attempt::Unreached
     }
 }
 
@@ -98,7 +108,9 @@ impl MutableFile {
                 self.remember(snapshot);
                 Ok(Version::of(&publish.header))
             }
-            Outcome::Conflict { .. } | Outcome::Unfit => Err(MutableError::Conflict),
+            Outcome::Conflict { .. } | Outcome::Unreached | Outcome::Unfit => {
+                Err(MutableError::Conflict)
+            }
             Outcome::Failed(error) => Err(error),
         }
     }
@@ -162,7 +174,7 @@ impl MutableFile {
                 f(&version, &content, course.was_readable).map_err(ModifyError::Refused)?;
             let Some(new) = new else { return Ok((version, result)) };
             let keys = self.keys(&base).await?;
-            let insists = course.attempt < INSISTS_MAX;
+            let insists = course.unreached < INSISTS_MAX;
             let write = Write { file: self, cap: cap.clone(), keys, insists };
             if let Some(base) = write.settle(base).await? {
                 let geometry = self.geometry(new.len() as u64, Some(&base.header))?;
@@ -204,14 +216,14 @@ impl MutableFile {
                 boundary => boundary?,
             };
             let keys = self.keys(&base).await?;
-            let insists = course.attempt < INSISTS_MAX;
+            let insists = course.unreached < INSISTS_MAX;
             let write = Write { file: self, cap: cap.clone(), keys, insists };
             if let Some(base) = write.settle(base).await? {
                 let plaintext = patch.splice(&data, &boundary);
                 let done = write.patch((patch, plaintext), &leaves, &base, &mut course).await;
                 match self.forget_on_error(done) {
                     Ok(Attempt::Done(version)) => return Ok(version),
-                    Ok(Attempt::Met) => {}
+                    Ok(Attempt::Met | Attempt::Unreached) => {}
                     // A share is gone, or its server: the whole file goes out anew.
                     Ok(Attempt::Unfit) | Err(MutableError::NotPlaced { .. }) => break,
                     Err(error) => return Err(error),
@@ -274,10 +286,10 @@ impl MutableFile {
 
     /// Looks at all servers until no other writer is at work: there are no shares later than the
     /// best version, or they have not changed for a while.
-    async fn look_until_still(&self, begun: &[Bytes]) -> Result<Arc<Snapshot>, MutableError> {
+    async fn look_until_still(&self, begun: &Begun) -> Result<Arc<Snapshot>, MutableError> {
         let mut before = None;
         for _ in 0..LOOKS_MAX {
-            let seen = self.look_but(Mode::Write, begun).await?;
+            let seen = self.look_for(Mode::Write, begun).await?;
             let state = seen.map.state();
             if !seen.map.has_later_than(&seen.header, begun) || before == Some(state.clone()) {
                 return Ok(seen);
@@ -285,7 +297,7 @@ impl MutableFile {
             before = Some(state);
             tokio::time::sleep(WRITER_SILENCE).await;
         }
-        self.look_but(Mode::Write, begun).await
+        self.look_for(Mode::Write, begun).await
     }
 
     /// The proven block hashes of all shares, if the version can be changed in place: all of its
@@ -399,11 +411,11 @@ impl Write<'_> {
         let salts = fresh_salts(patch.segments().end - patch.segments().start)?;
         let (keys, leaves) = (Arc::clone(&self.keys), Arc::clone(leaves));
         let is_long = plaintext.len() > INLINE_MAX;
-        let patched = blocking(is_long, move || {
+        let patched = blocking_if(is_long, move || {
             let publication = Publication { keys: &keys, sequence_number, salts: &salts };
             patch.apply(&plaintext, &leaves, &publication)
         })
-        .await?;
+        .await;
         let leaves = Some(Arc::new(patched.leaves));
         let shares = NewShares::Patches(Arc::clone(&base.header), patched.shares);
         let publish = self.publish(Arc::new(patched.header), shares);
@@ -419,13 +431,14 @@ impl Write<'_> {
         know: impl FnOnce(&mut Snapshot),
     ) -> Result<Attempt, MutableError> {
         let first = vanguard(base.header.geometry.encoding());
-        course.begun.push(publish.header.signed().clone());
-        let is_clean =
-            base.map.has_only(&base.header, first) && !base.map.has_later_than(&base.header, &[]);
+        course.begun.note(&publish.header, &base.header);
+        let is_clean = base.map.has_only(&base.header, first)
+            && !base.map.has_later_than(&base.header, &Begun::default());
         let mut map = base.map.clone();
         if course.attempt > 0 || !is_clean {
             match publish.take_lead(&map).await {
                 Outcome::Conflict { .. } => return Ok(Attempt::Met),
+                Outcome::Unreached => return Ok(course.note_unreached()),
                 Outcome::Unfit => return Ok(Attempt::Unfit),
                 Outcome::Failed(error) => return Err(error),
                 Outcome::Published(_) => {}
@@ -442,12 +455,16 @@ impl Write<'_> {
                 course.was_readable |= has_vanguard;
                 Ok(Attempt::Met)
             }
+            Outcome::Unreached => Ok(course.note_unreached()),
             Outcome::Unfit => Ok(Attempt::Unfit),
             Outcome::Failed(error) => Err(error),
             Outcome::Published(map) => {
                 if started.elapsed() > QUICK {
                     // Another writer may have taken us for dead.
-                    let seen = self.file.look(Mode::Write).await?;
+                    let mut seen = self.file.look(Mode::Write).await?;
+                    if !seen.map.failed.is_empty() {
+                        seen = self.file.look(Mode::Write).await?;
+                    }
                     if !seen.map.has_only(&publish.header, first) {
                         course.was_readable = true;
                         return Ok(Attempt::Met);
@@ -469,11 +486,11 @@ impl Write<'_> {
         salts: Vec<Salt>,
     ) -> Result<(Arc<Header>, Vec<Bytes>), MutableError> {
         let keys = Arc::clone(&self.keys);
-        let version = blocking(content.len() > INLINE_MAX, move || {
+        let version = blocking_if(content.len() > INLINE_MAX, move || {
             let publication = Publication { keys: &keys, sequence_number, salts: &salts };
             encode(geometry, &content, &publication)
         })
-        .await?;
+        .await;
         Ok((Arc::new(version.header), version.shares))
     }
 

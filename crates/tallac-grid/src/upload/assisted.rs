@@ -16,6 +16,7 @@ use tallac_core::immutable::{CrypttextHasher, Geometry, Ueb};
 use super::encode;
 use super::results::{UploadError, UploadResults};
 use super::{Progress, ShareMap};
+use crate::blocking::blocking;
 use crate::source::UploadSource;
 
 /// A file that a helper is to upload.
@@ -109,7 +110,7 @@ impl<S: UploadSource> Encrypted<S> {
     /// The root of the hash tree over the segments.
     async fn root(self: &Arc<Self>) -> Result<Hash, UploadError> {
         let this = Arc::clone(self);
-        encode::blocking(move || {
+        blocking(move || {
             let mut hasher = CrypttextHasher::new(&this.geometry);
             for segment in 0..this.geometry.segment_count() {
                 let offset = this.geometry.segment_offset(segment);
@@ -156,7 +157,7 @@ impl<S: UploadSource> Ciphertext for Reader<S> {
                 HelperError::Misbehaved("it asked for bytes beyond the end of the file".to_owned())
             })?;
             let reader = Arc::clone(&this);
-            let piece = encode::blocking(move || reader.piece(offset, len)).await;
+            let piece = blocking(move || reader.piece(offset, len)).await;
             let piece = piece.map_err(|error| HelperError::Local(error.to_string()))?;
             let mut read = this.read.lock().unwrap_or_else(PoisonError::into_inner);
             // What the helper has already counts as well.

@@ -7,6 +7,7 @@ use tallac_core::secrets::ConvergenceSecret;
 
 use super::results::UploadError;
 use super::{LIT_SIZE_MAX, encode};
+use crate::blocking::blocking;
 use crate::grid::GridConfig;
 use crate::source::UploadSource;
 
@@ -44,7 +45,7 @@ impl FileKey {
             Self::Convergent => config.convergence.clone(),
             Self::ConvergentWith(secret) => secret,
         };
-        encode::blocking(move || {
+        blocking(move || {
             let mut source = source;
             let mut hasher = ConvergentKey::new(&geometry, &secret);
             let mut at = 0;

@@ -30,6 +30,7 @@ use tokio::time::timeout;
 
 use assisted::AssistedFile;
 
+use crate::blocking::blocking;
 use crate::grid::Grid;
 use crate::source::UploadSource;
 
@@ -97,7 +98,7 @@ impl Uploader {
     ) -> Result<UploadResults, UploadError> {
         let size = source.size();
         if size <= LIT_SIZE_MAX {
-            let data = encode::blocking(move || encode::read(&mut source, 0, size)).await?;
+            let data = blocking(move || encode::read(&mut source, 0, size)).await?;
             return Ok(UploadResults::literal(LitCap::new(data)));
         }
         let config = self.grid.config();

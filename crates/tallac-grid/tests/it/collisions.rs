@@ -358,3 +358,53 @@ async fn servers_that_fail_for_a_moment_are_not_gone_around() {
         assert_eq!(shares, 10, "with {failing} failing: no share has a second place");
     }
 }
+
+/// A writer that looks does not hear from the servers of the vanguard, for a moment: it does not
+/// take what it cannot see for missing.
+#[tokio::test(start_paused = true)]
+async fn shares_that_are_unseen_for_a_moment_are_not_put_elsewhere() {
+    for unseen in [2, 3] {
+        let grid = TestGrid::new(10, (3, 1, 10)).await;
+        let cap = create(&grid, MutableFormat::Sdmf, Bytes::new()).await;
+        for number in 0..unseen {
+            let mut reads = 0;
+            grid.sims[find(&grid, &cap, number).0].set_fate(move |call: &Call| {
+                reads += u32::from(call.operation == Operation::ReadSlot);
+                let gone = StorageError::Unreachable("the connection broke".into());
+                (call.operation == Operation::ReadSlot && reads <= 2).then_some(Fault::Fail(gone))
+            });
+        }
+        let add = |_: &_, old: &Bytes| Ok::<_, MutableError>((Some(add_line(old, "name")), ()));
+        open(&client(&grid).await, &cap).modify(add).await.unwrap();
+        calm(&grid);
+        assert!(names(&client(&grid).await, &cap).await.contains("name"));
+        let shares: usize = grid.sims.iter().map(|sim| sim.slot_shares().len()).sum();
+        assert_eq!(shares, 10, "with {unseen} unseen: no share has a second place");
+    }
+}
+
+/// A writer's version is half written, over all shares but one of the version that it replaces,
+/// while there are enough shares of a still older one on servers that were not reached before: it
+/// does not go back to that.
+#[tokio::test(start_paused = true)]
+async fn nobody_goes_back_behind_what_was_acknowledged() {
+    let grid = TestGrid::new(10, (3, 1, 10)).await;
+    let cap = create(&grid, MutableFormat::Sdmf, "one".into()).await;
+    let gone = || StorageError::Unreachable("the connection broke".into());
+    for number in 3..6 {
+        grid.sims[find(&grid, &cap, number).0].set_fate(move |_: &Call| Some(Fault::Fail(gone())));
+    }
+    grid.sims[find(&grid, &cap, 6).0].set_fate(move |call: &Call| {
+        (call.operation == Operation::WriteSlot).then(|| Fault::LoseReply(gone()))
+    });
+    let client = client(&grid).await;
+    let add = async |name: &str| {
+        let add = |_: &_, old: &Bytes| Ok::<_, MutableError>((Some(add_line(old, name)), ()));
+        open(&client, &cap).modify(add).await.unwrap();
+    };
+    add("two").await;
+    calm(&grid);
+    add("three").await;
+    let there = names(&client, &cap).await;
+    assert_eq!(there.into_iter().collect::<Vec<_>>(), ["one", "three", "two"]);
+}

@@ -19,7 +19,7 @@ const IPV6: u8 = 4;
 pub enum SocksError {
     /// The connection to the proxy failed.
     #[error("the connection to the proxy failed: {0}")]
-    Io(#[from] io::Error),
+    Io(io::Error),
     /// It speaks something else.
     #[error("what listens there is no SOCKS 5 proxy: check socks.port")]
     NotSocks,
@@ -32,6 +32,13 @@ pub enum SocksError {
     /// It could not connect, or would not.
     #[error("the proxy cannot connect: {}", refusal(*.0))]
     Refused(u8),
+}
+
+// Not `#[from]`: the error's own text has that of its cause already.
+impl From<io::Error> for SocksError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
 }
 
 /// Has the proxy at the other end of `stream` connect to a port; what follows on `stream` is that

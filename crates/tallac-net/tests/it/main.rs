@@ -4,6 +4,7 @@
 
 mod conformance;
 mod faults;
+mod foolscap;
 mod hidden;
 mod identity;
 mod introducer;

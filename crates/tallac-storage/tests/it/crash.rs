@@ -1,14 +1,13 @@
 //! A server that is killed at any instant: what it acknowledged is there, and no half share is.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use futures_util::future;
 use tallac_storage::disk::ShareFile;
 
 use crate::common::{incoming, open, sample, share_path, upload};
+use crate::killed;
 
 /// Names the storage directory to the child; without it the child's test does nothing.
 const DIR_VARIABLE: &str = "TALLAC_TEST_CRASH_DIR";
@@ -66,23 +65,8 @@ fn a_killed_server_leaves_whole_shares_only() {
 
 /// Kills the child once it has acknowledged so many shares; returns all that it acknowledged.
 fn run_and_kill(dir: &Path, kill_after: usize) -> BTreeSet<(u8, u8)> {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "crash::child", "--nocapture"])
-        .env(DIR_VARIABLE, dir)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let mut acknowledged = BTreeSet::new();
-    while acknowledged.len() < kill_after {
-        acknowledged.extend(parse(&lines.next().expect("the child goes on").unwrap()));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    // What it still said before it died counts as well; the last line may be cut.
-    acknowledged.extend(lines.map_while(Result::ok).filter_map(|line| parse(&line)));
-    acknowledged
+    let said = killed::run_and_kill("crash::child", (DIR_VARIABLE, dir), kill_after);
+    said.iter().filter_map(|line| parse(line)).collect()
 }
 
 fn parse(line: &str) -> Option<(u8, u8)> {

@@ -1,15 +1,14 @@
 //! Mutable slots in bad times: many at once, a killed process, a full disk, a stop.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use futures_util::future;
 use tallac_core::storage::{StorageError, StorageServer as _};
 use tallac_storage::{Config, DiskServer};
 
 use crate::common::{index, lease, open, sample, share_path};
+use crate::killed;
 use crate::limits::SmallDisk;
 use crate::slots::{change, content, put, request};
 
@@ -79,26 +78,10 @@ async fn a_killed_server_leaves_whole_slots_only() {
     }
 }
 
+/// Kills the child once it has acknowledged so many rounds; returns the last of each slot.
 fn run_and_kill(dir: &Path, kill_after: usize) -> BTreeMap<u8, u32> {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "durable_slots::child", "--nocapture"])
-        .env(DIR_VARIABLE, dir)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let mut acknowledged = BTreeMap::new();
-    for _ in 0..kill_after {
-        acknowledged.extend(parse(&lines.next().expect("the child goes on").unwrap()));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    // What it still said before it died counts as well; the last line may be cut.
-    let mut rest: Vec<_> = lines.map_while(Result::ok).collect();
-    rest.pop();
-    acknowledged.extend(rest.iter().filter_map(|line| parse(line)));
-    acknowledged
+    let said = killed::run_and_kill("durable_slots::child", (DIR_VARIABLE, dir), kill_after);
+    said.iter().filter_map(|line| parse(line)).collect()
 }
 
 fn parse(line: &str) -> Option<(u8, u32)> {

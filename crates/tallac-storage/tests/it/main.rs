@@ -6,6 +6,7 @@ mod common;
 mod containers;
 mod crash;
 mod durable_slots;
+mod killed;
 mod limits;
 mod neglect;
 mod slots;

@@ -3,6 +3,7 @@
 
 mod join;
 mod options;
+mod reach;
 mod template;
 
 use std::fs;
@@ -18,6 +19,8 @@ use crate::config::{CONFIG_FILE, NodeDirectory, NodeKind};
 use crate::files::{self, Access, FileError};
 
 pub(super) use options::{ClientArgs, IntroducerArgs, NodeArgs};
+pub(crate) use reach::Reach;
+use reach::ReachArgs;
 pub(crate) use template::{NodeSettings, Settings, Shares};
 use template::{introducers_yaml, node_cfg, tahoe_cfg};
 
@@ -34,27 +37,27 @@ const NOT_EMPTY: u8 = 255;
 pub(super) async fn node(args: NodeArgs, globals: &Globals) -> anyhow::Result<ExitCode> {
     let directory = args.client.directory(globals)?;
     let code = args.client.invite_code()?;
-    create(&directory, args.into_settings()?, code, globals).await
+    let (settings, reach) = args.into_settings()?;
+    create(&directory, settings, Some(&reach), code, globals).await
 }
 
 pub(super) async fn client(args: ClientArgs, globals: &Globals) -> anyhow::Result<ExitCode> {
     let directory = args.directory(globals)?;
     let code = args.invite_code()?;
-    create(&directory, args.into_settings()?, code, globals).await
+    create(&directory, args.into_settings()?, None, code, globals).await
 }
 
-pub(super) fn introducer(args: IntroducerArgs, globals: &Globals) -> anyhow::Result<ExitCode> {
+pub(super) async fn introducer(
+    args: IntroducerArgs,
+    globals: &Globals,
+) -> anyhow::Result<ExitCode> {
     let directory = NodeDirectory::new(&args.directory(globals)?)?;
-    let (tub_port, tub_location) = args.into_tub()?;
+    let (reach, hide_ip) = args.into_reach()?;
     if refuses_full(&directory)? {
         return Ok(ExitCode::from(NOT_EMPTY));
     }
-    let settings = NodeSettings {
-        nickname: "",
-        web_port: "",
-        tub_port: &tub_port,
-        tub_location: &tub_location,
-    };
+    let reach = settle(&reach, hide_ip, &directory, globals).await?;
+    let settings = NodeSettings { nickname: "", web_port: "", reach: &reach };
     make_introducer(&directory, settings)?;
     globals.say(format!("Introducer created in {}", quoted_path(directory.path())))?;
     Ok(ExitCode::SUCCESS)
@@ -63,7 +66,8 @@ pub(super) fn introducer(args: IntroducerArgs, globals: &Globals) -> anyhow::Res
 /// Makes a node as it is told, and as the inviter wants it, if there is an invite code.
 async fn create(
     path: &Path,
-    settings: Settings,
+    mut settings: Settings,
+    reach: Option<&ReachArgs>,
     code: Option<Code>,
     globals: &Globals,
 ) -> anyhow::Result<ExitCode> {
@@ -71,14 +75,46 @@ async fn create(
     if refuses_full(&directory)? {
         return Ok(ExitCode::from(NOT_EMPTY));
     }
-    let settings = match code {
-        Some(code) => join::join(code, settings, globals).await?,
-        None => settings,
-    };
+    if let Some(code) = code {
+        settings = join::join(code, settings, globals).await?;
+    }
+    if let Some(reach) = reach {
+        settings.reach = settle(reach, settings.reach.hide_ip, &directory, globals).await?;
+    }
     let config = directory.file(CONFIG_FILE);
     make(&directory, &settings)?;
     announce(&directory, &config, &settings, globals)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Settles how a new node is reached. If that fails, nothing is left in its directory.
+async fn settle(
+    reach: &ReachArgs,
+    hide_ip: bool,
+    directory: &NodeDirectory,
+    globals: &Globals,
+) -> anyhow::Result<Reach> {
+    let existed = directory.path().exists();
+    match reach.settle(directory, globals).await {
+        Ok(reach) => {
+            let reach = Reach { hide_ip, ..reach };
+            if hide_ip && reach.tub_location.split(',').any(|hint| hint.starts_with("tcp:")) {
+                globals.note(
+                    "With --hide-ip, the node will not start: its tub.location includes a tcp: \
+                     hint. Use --listen=tor, --listen=i2p or --listen=none.",
+                );
+            }
+            Ok(reach)
+        }
+        Err(error) => {
+            // What a Tor of the node's own left; the error that counts is the first one.
+            let _ = fs::remove_dir_all(directory.private(""));
+            if !existed {
+                let _ = fs::remove_dir(directory.path());
+            }
+            Err(error)
+        }
+    }
 }
 
 /// Whether there is something in the directory already; says so.
@@ -103,6 +139,7 @@ pub(crate) fn make_introducer(
     files::make_dir(directory.path(), Access::Umask)?;
     files::write(&directory.file(NodeKind::Introducer.marker()), MARKER_TEXT, Access::Umask)?;
     directory.make_private()?;
+    write_keys(directory, settings.reach)?;
     files::write(&directory.file(CONFIG_FILE), &node_cfg(settings), Access::Umask)
 }
 
@@ -114,12 +151,21 @@ pub(crate) fn make(directory: &NodeDirectory, settings: &Settings) -> Result<(),
     files::make_dir(directory.path(), Access::Umask)?;
     files::write(&directory.file(NodeKind::Client.marker()), MARKER_TEXT, Access::Umask)?;
     directory.make_private()?;
+    write_keys(directory, &settings.reach)?;
     if let Some(furl) = &settings.introducer {
         let file = directory.private("introducers.yaml");
         files::write(&file, &introducers_yaml(furl), Access::Private)?;
     }
     // Last: with it the directory is a node.
     files::write(&directory.file(CONFIG_FILE), &tahoe_cfg(settings), Access::Umask)?;
+    Ok(())
+}
+
+/// Keeps the keys of a node's addresses.
+fn write_keys(directory: &NodeDirectory, reach: &Reach) -> Result<(), FileError> {
+    for (name, key) in &reach.keys {
+        files::write(&directory.private(name), key, Access::Private)?;
+    }
     Ok(())
 }
 

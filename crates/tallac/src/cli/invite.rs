@@ -43,10 +43,11 @@ pub(super) async fn run(args: InviteArgs, globals: &Globals) -> Result<ExitCode>
         }
     };
     let shares = shares(&args, &invitation)?;
+    // Numbers, not texts: of texts, Tahoe-LAFS 1.20 makes a tahoe.cfg that it cannot read.
     let config = json!({
-        "shares-needed": shares.needed.to_string(),
-        "shares-happy": shares.happy.to_string(),
-        "shares-total": shares.total.to_string(),
+        "shares-needed": shares.needed,
+        "shares-happy": shares.happy,
+        "shares-total": shares.total,
         "nickname": args.nickname.trim(),
         "introducer": invitation.introducer,
     });

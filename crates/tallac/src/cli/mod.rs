@@ -105,7 +105,9 @@ async fn dispatch(command: Command, globals: &Globals) -> anyhow::Result<ExitCod
     match command {
         Command::CreateNode(args) => interruptible(create_node::node(args, globals)).await,
         Command::CreateClient(args) => interruptible(create_node::client(args, globals)).await,
-        Command::CreateIntroducer(args) => create_node::introducer(args, globals),
+        Command::CreateIntroducer(args) => {
+            interruptible(create_node::introducer(args, globals)).await
+        }
         Command::Invite(args) => interruptible(invite::run(args, globals)).await,
         Command::Run(args) => run::run(args, globals).await,
         Command::CreateAlias(args) => create_alias::run(args, globals).await,

@@ -155,8 +155,8 @@ fn read_location(
     if !reveal_ip && hints.iter().any(|hint| hint == AUTO) {
         return Err(ConfigError::Privacy("tub.location uses AUTO"));
     }
-    if !reveal_ip && hints.iter().any(|hint| is_tcp(hint)) {
-        return Err(ConfigError::Privacy("tub.location includes tcp: hint"));
+    if !reveal_ip {
+        hints.iter().try_for_each(|hint| refuse_revealing(hint))?;
     }
     Ok(match hints.as_slice() {
         [only] if only == AUTO => TubLocation::Auto,
@@ -164,11 +164,16 @@ fn read_location(
     })
 }
 
-/// Whether a hint leads to an address on the open network: `tcp:host:port`, or `host:port`.
-fn is_tcp(hint: &str) -> bool {
+/// Refuses a hint that tells where this machine is on the open network: of all hints, only those of
+/// Tor and I2P do not, and of Tor's only those of onion services. Tahoe-LAFS overlooks some.
+fn refuse_revealing(hint: &str) -> Result<(), ConfigError> {
+    let host = |rest: &str| rest.split(':').next().unwrap_or_default().to_ascii_lowercase();
     match hint.split_once(':') {
-        Some(("tcp", _)) => true,
-        Some((_, port)) => !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()),
-        None => false,
+        Some(("i2p", _)) => Ok(()),
+        Some(("tor", rest)) if host(rest).ends_with(".onion") => Ok(()),
+        Some(("tor", _)) => {
+            Err(ConfigError::Privacy("tub.location includes tor: hint that is no onion service"))
+        }
+        _ => Err(ConfigError::Privacy("tub.location includes tcp: hint")),
     }
 }

@@ -243,7 +243,8 @@ fn servers_are_read_and_none_is_dropped_in_silence() {
     let write = |text: &str| fs::write(dir.join("private/servers.yaml"), text).unwrap();
     write(&format!(
         "storage:\n  v0-b:\n    ann: {{nickname: b, anonymous-storage-FURL: '{FURL}'}}\n    \
-         connections: {{tcp: tor, tor: null}}\n  v0-a:\n    ann:\n      anonymous-storage-FURL: {FURL}\n"
+         connections: {{tcp: tor, tor: null}}\n  v0-a:\n    ann:\n      \
+         anonymous-storage-FURL: {FURL}\n"
     ));
     let servers = servers_yaml::read(&directory).unwrap();
     let names: Vec<_> =

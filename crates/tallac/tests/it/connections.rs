@@ -26,6 +26,7 @@ fn what_would_reveal_the_address_is_refused() {
     let conflict =
         "Privacy requested with `reveal-IP-address = false` but `tcp = tcp` conflicts with this.";
     let (auto, hint) = ("tub.location uses AUTO", "tub.location includes tcp: hint");
+    let exit = "tub.location includes tor: hint that is no onion service";
     let cases = [
         ("", Err(conflict)),
         ("[connections]\ntcp = TCP\n", Err(conflict)),
@@ -37,6 +38,12 @@ fn what_would_reveal_the_address_is_refused() {
         ("[connections]\ntcp = tor\n[node]\ntub.location = tcp:h:1\n", Err(hint)),
         ("[connections]\ntcp = tor\n[node]\ntub.location = tor:x.onion:1,h:1\n", Err(hint)),
         ("[connections]\ntcp = tor\n[node]\ntub.location = 127.0.0.1:1\n", Err(hint)),
+        ("[connections]\ntcp = tor\n[node]\ntub.location = tcp:[::1]:1\n", Err(hint)),
+        // Which Tahoe-LAFS lets pass.
+        ("[connections]\ntcp = tor\n[node]\ntub.location = tor:x.onion:1, tcp:h:1\n", Err(hint)),
+        ("[connections]\ntcp = tor\n[node]\ntub.location = [::1]:1\n", Err(hint)),
+        ("[connections]\ntcp = tor\n[node]\ntub.location = TCP:h:1\n", Err(hint)),
+        ("[connections]\ntcp = tor\n[node]\ntub.location = tor:8.8.8.8:1\n", Err(exit)),
         ("[connections]\ntcp = tor\n[node]\ntub.location = tor:x.onion:1,i2p:y.i2p:1\n", Ok(())),
         (
             "[connections]\ntcp = tor\n[node]\ntub.port = disabled\ntub.location = disabled\n\

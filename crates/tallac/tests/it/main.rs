@@ -10,9 +10,13 @@ mod debug;
 mod file_commands;
 mod grid_manager;
 mod helper;
+mod hidden_nodes;
+mod invite;
 mod node_files;
 mod nodes;
 mod odd_input;
+#[path = "../../../wormhole/tests/it/server.rs"]
+mod rendezvous;
 mod usage;
 
 use std::path::Path;

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -209,6 +211,111 @@ fn a_port_in_use_is_named_with_its_setting() {
         assert!(!done.out.contains("client running"), "{done:?}");
         assert!(!dir.join(node).join("running.process").exists());
     }
+}
+
+/// A SOCKS proxy that knows every name, for ports of this machine; counts the connections.
+fn pretend_tor() -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            let counted = Arc::clone(&counted);
+            std::thread::spawn(move || -> std::io::Result<()> {
+                client.read_exact(&mut [0; 3])?;
+                client.write_all(&[5, 0])?;
+                let mut head = [0; 5];
+                client.read_exact(&mut head)?;
+                assert_eq!(head[..4], [5, 1, 0, 3], "not by name");
+                let mut rest = vec![0; usize::from(head[4]) + 2];
+                client.read_exact(&mut rest)?;
+                let (name, port) = rest.split_at(usize::from(head[4]));
+                assert!(name.ends_with(b".invalid"), "{name:?}");
+                counted.fetch_add(1, Ordering::Relaxed);
+                let port = u16::from_be_bytes([port[0], port[1]]);
+                let mut server = TcpStream::connect(("127.0.0.1", port))?;
+                client.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0])?;
+                let (mut from, mut to) = (client.try_clone()?, server.try_clone()?);
+                std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+                std::io::copy(&mut server, &mut client)?;
+                client.shutdown(std::net::Shutdown::Both)
+            });
+        }
+    });
+    (port, count)
+}
+
+#[test]
+fn a_node_that_hides_reaches_its_servers_through_tor() {
+    let (_guard, dir) = scratch();
+    make_grid(&dir, &["--servers", "3"]);
+    let private = dir.join("grid/gateway/private/servers.yaml");
+    let servers = fs::read_to_string(&private).unwrap().replace("127.0.0.1", "server.invalid");
+    fs::write(&private, servers).unwrap();
+    let (port, connections) = pretend_tor();
+    let file = dir.join("grid/gateway/tahoe.cfg");
+    let settings = fs::read_to_string(&file).unwrap();
+    let settings = settings.replace("reveal-IP-address = true", "reveal-IP-address = false");
+    let tor = format!("[connections]\ntcp = tor\n[tor]\nsocks.port = tcp:127.0.0.1:{port}\n");
+    fs::write(&file, format!("{settings}\n{tor}")).unwrap();
+    let _grid = run_grid(&dir);
+    let content = make_file(&dir, "file", 100_000);
+    let put = gateway(&dir, &["put", "file"]);
+    assert_eq!(put.status, 0, "{put:?}");
+    let get = gateway(&dir, &["get", put.out.trim(), "copy"]);
+    assert_eq!(get.status, 0, "{get:?}");
+    assert_eq!(fs::read(dir.join("copy")).unwrap(), content);
+    assert!(connections.load(Ordering::Relaxed) >= 3);
+}
+
+/// An onion service is made anew each time the node starts, with the key that was kept.
+#[test]
+fn an_onion_service_is_there_as_long_as_its_node() {
+    let (_guard, dir) = scratch();
+    let control = TcpListener::bind("127.0.0.1:0").unwrap();
+    let control_port = control.local_addr().unwrap().port();
+    let tub_port = free_port();
+    fs::create_dir_all(dir.join("n/private")).unwrap();
+    fs::write(dir.join("n/tahoe-client.tac"), "").unwrap();
+    fs::write(dir.join("n/private/tor_onion.privkey"), "ED25519-V3:kept+/==").unwrap();
+    let settings = format!(
+        "[node]\nreveal-IP-address = false\ntub.port = listen:tor\n\
+         tub.location = tor:x.onion:3457\n[connections]\ntcp = disabled\n\
+         [tor]\ncontrol.port = tcp:127.0.0.1:{control_port}\nonion = true\n\
+         onion.local_port = {tub_port}\nonion.external_port = 3457\n\
+         onion.private_key_file = private/tor_onion.privkey\n"
+    );
+    fs::write(dir.join("n/tahoe.cfg"), settings).unwrap();
+    let node = Running::start(&dir, &["run", "--allow-stdin-close", "n"]);
+    let (mut out, _) = control.accept().unwrap();
+    let mut lines = BufReader::new(out.try_clone().unwrap()).lines().map(Result::unwrap);
+    let answers = [
+        ("PROTOCOLINFO 1", "250-AUTH METHODS=NULL\r\n250 OK\r\n".to_owned()),
+        ("AUTHENTICATE", "250 OK\r\n".to_owned()),
+        ("SETEVENTS HS_DESC", "250 OK\r\n".to_owned()),
+        (
+            &format!("ADD_ONION ED25519-V3:kept+/== Port=3457,127.0.0.1:{tub_port}"),
+            format!("250-ServiceID={}\r\n250 OK\r\n", "a2".repeat(28)),
+        ),
+    ];
+    for (asked, answer) in answers {
+        assert_eq!(lines.next().unwrap(), asked);
+        out.write_all(answer.as_bytes()).unwrap();
+    }
+    let node = node.wait_for("client running");
+    // It listens where only Tor of this machine connects to.
+    TcpStream::connect(("127.0.0.1", tub_port)).unwrap();
+    assert!(node.terminate().success());
+    assert_eq!(lines.next(), None, "the service ends with the connection");
+    let furl = fs::read_to_string(dir.join("n/private/storage.furl")).unwrap();
+    assert!(furl.contains("@tor:x.onion:3457/"), "it names no other place");
+}
+
+/// A port that nothing listens on now.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 #[test]

@@ -5,4 +5,6 @@ pub(super) mod allocate;
 pub(super) mod bucket;
 pub(super) mod share;
 pub(super) mod slot;
+#[cfg(test)]
+mod tests;
 pub(super) mod version;

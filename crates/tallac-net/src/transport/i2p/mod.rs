@@ -25,16 +25,16 @@ const KEY_LEN_MAX: usize = 8192;
 #[derive(Debug, thiserror::Error)]
 pub enum I2pError {
     /// Nothing listens where the router should.
-    #[error("cannot reach I2P at {endpoint}: {source}. Is it running, with SAM switched on?")]
+    #[error("cannot reach I2P at {endpoint}: {error}. Is it running, with SAM switched on?")]
     Unreachable {
         /// Where it should be.
         endpoint: Endpoint,
         /// What happened.
-        source: io::Error,
+        error: io::Error,
     },
     /// The connection to it failed.
     #[error("the connection to I2P failed: {0}")]
-    Io(#[from] io::Error),
+    Io(io::Error),
     /// Something else listens there.
     #[error("what listens there is no SAM port of I2P: check sam.port")]
     NotSam,
@@ -46,6 +46,13 @@ pub enum I2pError {
         /// Why, in its words.
         reason: String,
     },
+}
+
+// Not `#[from]`: the error's own text has that of its cause already.
+impl From<io::Error> for I2pError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
 }
 
 impl From<I2pError> for io::Error {

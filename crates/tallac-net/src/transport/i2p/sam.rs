@@ -38,8 +38,8 @@ impl Sam {
     pub(super) async fn connect(endpoint: &Endpoint) -> Result<Self, I2pError> {
         let connect = tokio::time::timeout(HELLO_TIMEOUT, endpoint.connect());
         let stream = connect.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-        let stream = stream
-            .map_err(|source| I2pError::Unreachable { endpoint: endpoint.clone(), source })?;
+        let stream =
+            stream.map_err(|error| I2pError::Unreachable { endpoint: endpoint.clone(), error })?;
         let mut sam = Self { lines: Lines::new(stream), has_ports: false };
         let hello = "HELLO VERSION MIN=3.0 MAX=3.2";
         let reply = sam.ask(hello, "HELLO REPLY", HELLO_TIMEOUT).await?;

@@ -104,7 +104,7 @@ impl Tor {
 }
 
 async fn reach(endpoint: &Endpoint) -> Result<BoxStream, TorError> {
-    let unreachable = |source| TorError::Unreachable { endpoint: endpoint.clone(), source };
+    let unreachable = |error| TorError::Unreachable { endpoint: endpoint.clone(), error };
     endpoint.connect().await.map_err(unreachable)
 }
 

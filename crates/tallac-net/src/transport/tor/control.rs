@@ -51,8 +51,8 @@ impl Control {
     pub async fn connect(endpoint: &Endpoint) -> Result<Self, TorError> {
         let connect = tokio::time::timeout(ANSWER_TIMEOUT, endpoint.connect());
         let stream = connect.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-        let stream = stream
-            .map_err(|source| TorError::Unreachable { endpoint: endpoint.clone(), source })?;
+        let stream =
+            stream.map_err(|error| TorError::Unreachable { endpoint: endpoint.clone(), error })?;
         let mut control = Self { lines: Lines::new(stream) };
         control.authenticate().await?;
         Ok(control)

@@ -26,16 +26,16 @@ use reply::NotControl;
 #[derive(Debug, thiserror::Error)]
 pub enum TorError {
     /// Nothing listens where Tor should.
-    #[error("cannot reach Tor at {endpoint}: {source}. Is it running?")]
+    #[error("cannot reach Tor at {endpoint}: {error}. Is it running?")]
     Unreachable {
         /// Where it should be.
         endpoint: Endpoint,
         /// What happened.
-        source: io::Error,
+        error: io::Error,
     },
     /// The connection to it failed.
     #[error("the connection to Tor failed: {0}")]
-    Io(#[from] io::Error),
+    Io(io::Error),
     /// Something else listens there.
     #[error("{}: check control.port", NotControl)]
     NotControl,
@@ -93,6 +93,13 @@ impl From<NotControl> for TorError {
     }
 }
 
+// Not `#[from]`: the error's own text has that of its cause already.
+impl From<io::Error> for TorError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
 impl From<TorError> for io::Error {
     fn from(error: TorError) -> Self {
         match error {
@@ -100,4 +107,19 @@ impl From<TorError> for io::Error {
             error => Self::other(error),
         }
     }
+}
+
+/// For fuzzing: reads a text as answers of Tor, and as pairs, which a router of I2P says too.
+pub(crate) fn parse_as_every_answer(text: &str) {
+    let mut partial = reply::Partial::default();
+    for line in text.lines() {
+        let Ok(reply) = partial.push(line) else { break };
+        if let Some(line) = reply.as_ref().and_then(|reply| reply.after("AUTH ")) {
+            let _ = (value_of(line, "METHODS"), reply::values(line));
+        }
+    }
+    for keyword in ["RESULT", "COOKIEFILE"] {
+        let _ = value_of(text, keyword);
+    }
+    let _ = reply::values(text);
 }

@@ -1,14 +1,13 @@
 //! The options of commands that make nodes, and which of them go together.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::Args;
 use wormhole::{Code, CodeError};
 
 use super::super::{Globals, UsageError};
 use super::one_directory;
+use super::reach::{Reach, ReachArgs};
 use super::template::{Settings, Shares};
 
 /// Make a client node, which keeps nothing for others
@@ -80,46 +79,8 @@ pub(in crate::cli) struct IntroducerArgs {
     hide_ip: bool,
 }
 
-/// How others reach a node.
-#[derive(Debug, Args)]
-struct ReachArgs {
-    /// Name or address of this machine, by which others reach it; a port is chosen
-    #[arg(long, value_name = "HOST")]
-    hostname: Option<String>,
-    /// Kinds of listener, separated by commas: tcp, tor, i2p, none
-    #[arg(long, value_name = "KINDS", default_value = "tcp")]
-    listen: String,
-    /// Where to listen, like tcp:3457; goes with --location
-    #[arg(long, value_name = "ENDPOINT")]
-    port: Option<String>,
-    /// Where others reach the node, like tcp:example.org:3457; goes with --port
-    #[arg(long, value_name = "HINTS")]
-    location: Option<String>,
-    /// Launch a Tor of our own (not in this version)
-    #[arg(long)]
-    tor_launch: bool,
-    /// The program to launch as Tor (not in this version)
-    #[arg(long, value_name = "PROGRAM")]
-    tor_executable: Option<String>,
-    /// Where Tor is controlled (not in this version)
-    #[arg(long, value_name = "ENDPOINT")]
-    tor_control_port: Option<String>,
-    /// Launch an I2P router of our own (not in this version)
-    #[arg(long)]
-    i2p_launch: bool,
-    /// The program to launch as I2P router (not in this version)
-    #[arg(long, value_name = "PROGRAM")]
-    i2p_executable: Option<String>,
-    /// Where I2P's SAM listens (not in this version)
-    #[arg(long, value_name = "ENDPOINT")]
-    i2p_sam_port: Option<String>,
-}
-
 /// Space that a new storage server leaves free.
 const RESERVED_SPACE: &str = "1G";
-
-/// The word for a tub that does not listen.
-const DISABLED: &str = "disabled";
 
 impl ClientArgs {
     /// Where to make the node.
@@ -136,16 +97,12 @@ impl ClientArgs {
     /// What to tell a node that keeps nothing and that nobody reaches.
     pub(super) fn into_settings(self) -> Result<Settings, UsageError> {
         let shares = self.shares()?;
-        if self.hide_ip {
-            return Err(hide_ip_needs_listener());
-        }
         let has_web = !self.webport.is_empty() && !self.webport.eq_ignore_ascii_case("none");
         Ok(Settings {
             nickname: one_line("nickname", self.nickname)?,
             introducer: self.introducer.map(|furl| one_line("introducer", furl)).transpose()?,
             web_port: if has_web { one_line("webport", self.webport)? } else { String::new() },
-            tub_port: DISABLED.to_owned(),
-            tub_location: DISABLED.to_owned(),
+            reach: Reach { hide_ip: self.hide_ip, ..Reach::disabled() },
             shares,
             storage: false,
             storage_dir: None,
@@ -184,20 +141,14 @@ impl Shares {
 }
 
 impl NodeArgs {
-    /// What to tell the node.
-    pub(super) fn into_settings(self) -> anyhow::Result<Settings> {
+    /// What to tell the node, save how it is reached, which is still to be settled.
+    pub(super) fn into_settings(self) -> Result<(Settings, ReachArgs), UsageError> {
         let settings = self.client.into_settings()?;
         self.reach.check()?;
-        let (tub_port, tub_location) = self.reach.tub()?;
         let storage_dir = self.storage_dir.map(|dir| one_line("storage-dir", dir)).transpose()?;
-        Ok(Settings {
-            tub_port,
-            tub_location,
-            storage: !self.no_storage,
-            storage_dir,
-            helper: self.helper,
-            ..settings
-        })
+        let settings =
+            Settings { storage: !self.no_storage, storage_dir, helper: self.helper, ..settings };
+        Ok((settings, self.reach))
     }
 }
 
@@ -214,91 +165,12 @@ impl IntroducerArgs {
         one_directory(self.node.as_ref(), self.basedir.as_ref(), globals)
     }
 
-    /// Where it is to listen, and where others reach it.
-    pub(super) fn into_tub(self) -> anyhow::Result<(String, String)> {
-        if self.hide_ip {
-            return Err(hide_ip_needs_listener().into());
-        }
+    /// How it is reached, which is still to be settled, and whether nobody may learn this
+    /// machine's address.
+    pub(super) fn into_reach(self) -> Result<(ReachArgs, bool), UsageError> {
         self.reach.check()?;
-        self.reach.tub()
+        Ok((self.reach, self.hide_ip))
     }
-}
-
-impl ReachArgs {
-    /// Refuses what does not go together.
-    fn check(&self) -> Result<(), UsageError> {
-        let wrong = |message: &str| Err(UsageError::new(message));
-        let is_none = self.listen == "none";
-        let (port, location) = (self.port.is_some(), self.location.is_some());
-        let hostname = self.hostname.is_some();
-        match (port, location) {
-            _ if is_none && hostname => wrong("--hostname cannot be used when --listen=none"),
-            _ if is_none && (port || location) => {
-                wrong("--port/--location cannot be used when --listen=none")
-            }
-            (false, true) => wrong("--location must be used with --port"),
-            (true, false) => wrong("--port must be used with --location"),
-            (true, true) if hostname => wrong("--hostname cannot be used with --location/--port"),
-            _ => Ok(()),
-        }?;
-        let kinds: Vec<_> = self.listen.split(',').collect();
-        if !kinds.iter().all(|kind| ["i2p", "none", "tcp", "tor"].contains(kind)) {
-            return wrong("--listen= must be one/some of: i2p, none, tcp, tor");
-        }
-        let has_tcp = kinds.contains(&"tcp");
-        if has_tcp && !port && !hostname {
-            return wrong("--listen=tcp requires --hostname=");
-        }
-        if !has_tcp && hostname {
-            return wrong("--listen= must be tcp to use --hostname");
-        }
-        self.check_networks(&kinds)
-    }
-
-    fn check_networks(&self, kinds: &[&str]) -> Result<(), UsageError> {
-        let needs = [
-            (self.tor_launch, "--tor-launch", "tor"),
-            (self.tor_control_port.is_some(), "--tor-control-port=", "tor"),
-            (self.i2p_launch, "--i2p-launch", "i2p"),
-            (self.i2p_sam_port.is_some(), "--i2p-sam-port=", "i2p"),
-        ];
-        for (is_given, option, kind) in needs {
-            if is_given && !kinds.contains(&kind) {
-                return Err(UsageError::new(format!("{option} requires --listen={kind}")));
-            }
-        }
-        if kinds.contains(&"tor") || kinds.contains(&"i2p") {
-            return Err(UsageError::new("listening on Tor and I2P comes with a later version"));
-        }
-        Ok(())
-    }
-
-    /// Where to listen, and where others reach the node.
-    fn tub(self) -> anyhow::Result<(String, String)> {
-        if self.listen.split(',').any(|kind| kind == "none") {
-            return Ok((DISABLED.to_owned(), DISABLED.to_owned()));
-        }
-        if let (Some(port), Some(location)) = (self.port, self.location) {
-            return Ok((one_line("port", port)?, one_line("location", location)?));
-        }
-        let port = free_port()?;
-        let hostname = one_line("hostname", self.hostname.unwrap_or_default())?;
-        Ok((format!("tcp:{port}"), format!("tcp:{hostname}:{port}")))
-    }
-}
-
-fn hide_ip_needs_listener() -> UsageError {
-    UsageError::new(
-        "--hide-ip was specified but no IP-hiding listener is installed: Tor and I2P come with a \
-         later version",
-    )
-}
-
-/// A port that nothing listens on now.
-fn free_port() -> anyhow::Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    let address = listener.and_then(|listener| listener.local_addr());
-    Ok(address.context("cannot find a free port: give --port and --location")?.port())
 }
 
 /// A value that does not make two lines of its file.

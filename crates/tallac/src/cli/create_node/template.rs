@@ -1,6 +1,7 @@
 //! The files of a new node: sections and keys in Tahoe-LAFS's order, explained in our words
 //! (section 10.3).
 
+use super::reach::Reach;
 use crate::config::Ini;
 
 /// What a new node is told.
@@ -9,8 +10,7 @@ pub(crate) struct Settings {
     pub(crate) nickname: String,
     pub(crate) introducer: Option<String>,
     pub(crate) web_port: String,
-    pub(crate) tub_port: String,
-    pub(crate) tub_location: String,
+    pub(crate) reach: Reach,
     pub(crate) shares: Shares,
     pub(crate) storage: bool,
     pub(crate) storage_dir: Option<String>,
@@ -32,13 +32,25 @@ pub(crate) struct Shares {
 pub(crate) struct NodeSettings<'a> {
     pub(crate) nickname: &'a str,
     pub(crate) web_port: &'a str,
-    pub(crate) tub_port: &'a str,
-    pub(crate) tub_location: &'a str,
+    pub(crate) reach: &'a Reach,
 }
 
 /// The text of the `tahoe.cfg` of an introducer, and the beginning of that of other nodes.
 pub(crate) fn node_cfg(settings: NodeSettings<'_>) -> String {
     let value = |text: &str| Ini::escape(text);
+    let reach = settings.reach;
+    let connections = match reach.hide_ip {
+        true => "[connections]\ntcp = tor\n\n",
+        false => "",
+    };
+    let mut sections = String::new();
+    for (name, keys) in &reach.sections {
+        sections.push_str(&format!("[{name}]\n"));
+        for (key, text) in keys {
+            sections.push_str(&format!("{key} = {}\n", value(text)));
+        }
+        sections.push('\n');
+    }
     format!(
         "\
 # -*- mode: conf; coding: utf-8 -*-
@@ -47,9 +59,9 @@ pub(crate) fn node_cfg(settings: NodeSettings<'_>) -> String {
 # have no keys but those that Tahoe-LAFS knows; its manual, docs/configuration.rst, tells of all.
 
 
-[node]
+{connections}[node]
 nickname = {nickname}
-reveal-IP-address = true
+reveal-IP-address = {reveal}
 web.port = {web_port}
 web.static = public_html
 tub.port = {tub_port}
@@ -61,11 +73,12 @@ tub.location = {tub_location}
 #ssh.port = 8022
 #ssh.authorized_keys_file = ~/.ssh/authorized_keys
 
-",
+{sections}",
+        reveal = !reach.hide_ip,
         nickname = value(settings.nickname),
         web_port = value(settings.web_port),
-        tub_port = value(settings.tub_port),
-        tub_location = value(settings.tub_location),
+        tub_port = value(&reach.tub_port),
+        tub_location = value(&reach.tub_location),
     )
 }
 
@@ -105,8 +118,7 @@ enabled = {helper}
         node = node_cfg(NodeSettings {
             nickname: &settings.nickname,
             web_port: &settings.web_port,
-            tub_port: &settings.tub_port,
-            tub_location: &settings.tub_location,
+            reach: &settings.reach,
         }),
         storage = settings.storage,
         reserved_space = settings.reserved_space,
