@@ -218,8 +218,8 @@ mod tests {
 
     /// The announcement of section 15.5.
     fn known() -> SignedAnnouncement {
-        let signature = "v0-6pinoa2t5tb2s4c5tmp5akhmkodcr2suyvjgmghed7w5r6bbr2xnn7swfa6poycmaoyctgc2\
-                         feb5k7jz5quefyat4di4gxa2dffeicq";
+        let signature = "v0-6pinoa2t5tb2s4c5tmp5akhmkodcr2suyvjgmghed7w5r6bbr2xnn7swfa6poycm\
+                         aoyctgc2feb5k7jz5quefyat4di4gxa2dffeicq";
         SignedAnnouncement {
             message: Bytes::from_static(br#"{"service-name": "storage", "seqnum": 1}"#),
             signature: Bytes::from_static(signature.as_bytes()),

@@ -1,8 +1,8 @@
 //! What `tahoe.cfg` says, and what it means (specification section 10).
 //!
 //! [`NodeConfig::load`] reads a node directory's settings once, checks all of them, and says what
-//! is wrong in words that help; [`IntroducerConfig::load`] does so for an introducer. [`ini`] is the
-//! format of the file alone.
+//! is wrong in words that help; [`IntroducerConfig::load`] does so for an introducer. [`ini`] is
+//! the format of the file alone.
 
 mod client;
 mod connections;

@@ -118,7 +118,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_again(key in ".{0,20}|x{1500}", text: String, number: i64, deep: bool) {
+        fn what_is_written_is_read_again(
+            key in ".{0,20}|x{1500}", text: String, number: i64, deep: bool,
+        ) {
             let inner = json!({ &*key: [text, number, null, true, {}, [], { &*key: &*key }] });
             let value = if deep { json!({ "a b": inner }) } else { inner };
             let mut out = String::new();
