@@ -7,9 +7,12 @@
 //! Whoever does not know the code has one guess, and both users notice when it was wrong.
 //!
 //! ```no_run
+//! # async fn dial(host: &str, port: u16) -> std::io::Result<tokio::io::DuplexStream> {
+//! #     Err(std::io::ErrorKind::Unsupported.into())
+//! # }
 //! # async fn give() -> Result<(), wormhole::Error> {
 //! let server = wormhole::Server::new("ws://localhost:4000/v1", "example.org/greetings")?;
-//! let dial = async |host: &str, port| tokio::net::TcpStream::connect((host, port)).await;
+//! // `dial` opens a connection to a port of a host, in whatever way.
 //! let mut wormhole = server.allocate(dial).await?;
 //! println!("tell them: {}", wormhole.code().expose());
 //! wormhole.send(b"hello").await?;
