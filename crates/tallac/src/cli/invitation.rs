@@ -4,14 +4,14 @@
 use std::io;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
-use tallac_net::transport::tor::{SocksPort, Tor};
-use tallac_net::transport::{BoxStream, Network, Way, Ways};
+use tallac_net::transport::tor::SocksPort;
+use tallac_net::transport::{BoxStream, Network, Ways};
 use wormhole::{Error, Mood, Server, Wormhole};
 
 use super::Globals;
-use crate::config::Connections;
+use crate::node::ways::through_tor;
 
 /// Where both meet unless they are told otherwise.
 const SERVER: &str = "ws://wormhole.tahoe-lafs.org:4000/v1";
@@ -69,37 +69,10 @@ pub(super) fn server(globals: &Globals) -> Result<(Server, String)> {
     Ok((Server::new(url, app_id)?, url.to_owned()))
 }
 
-/// How a node with these settings reaches the rendezvous server.
-///
-/// # Errors
-/// When it may not, or only by way of the node itself.
-pub(super) fn ways(connections: &Connections) -> Result<Ways> {
-    let tor = &connections.tor;
-    match connections.tcp {
-        Some(Way::Direct) => Ok(Ways::direct()),
-        Some(Way::Tor) if tor.enabled && !tor.launch => {
-            let socks = match (&tor.socks_port, &tor.control_port) {
-                (Some(socks), _) => SocksPort::At(socks.clone()),
-                (None, Some(control)) => SocksPort::Control(control.clone()),
-                (None, None) => SocksPort::Default,
-            };
-            Ok(hidden(socks))
-        }
-        _ => bail!(
-            "[connections] tcp forbids to connect openly, and there is no running Tor to connect \
-             through: set [tor] socks.port"
-        ),
-    }
-}
-
-/// Through Tor, and no other way.
-fn hidden(socks: SocksPort) -> Ways {
-    Ways::none().followed_over(Network::Tcp, Some(Way::Tor)).with_tor(Tor::new(socks))
-}
-
-/// How a node that is only being made does: through the Tor of this machine if it is to hide.
+/// How a node that is only being made reaches others: through the Tor of this machine if it is to
+/// hide.
 pub(super) fn ways_of_new(hide_ip: bool) -> Ways {
-    if hide_ip { hidden(SocksPort::Default) } else { Ways::direct() }
+    if hide_ip { through_tor(SocksPort::Default) } else { Ways::direct() }
 }
 
 /// Opens a connection in one of these ways.

@@ -11,7 +11,8 @@ use super::create_node::Shares;
 use super::invitation::{self, End, PATIENCE};
 use super::quote::quoted_path;
 use super::{Globals, UsageError};
-use crate::config::Invitation;
+use crate::config::{Invitation, NodeDirectory};
+use crate::node::ways::outgoing;
 
 /// Invite a new node to this grid.
 ///
@@ -54,7 +55,7 @@ pub(super) async fn run(args: InviteArgs, globals: &Globals) -> Result<ExitCode>
 
     let (server, url) = invitation::server(globals)?;
     globals.say(format!("Connecting to '{url}'..."))?;
-    let ways = invitation::ways(&invited.connections)?;
+    let ways = outgoing(&NodeDirectory::new(&directory)?, &invited.connections)?;
     let dial = async |host: &str, port| invitation::dial(&ways, host, port).await;
     let mut wormhole = server.allocate(dial).await?;
     globals.say("Connected to wormhole server")?;
