@@ -443,7 +443,8 @@ fn create_arguments(dir: &Path, port: u16, web_port: u16, options: &NodeOptions)
 /// The text of `private/servers.yaml` with these servers.
 #[must_use]
 pub fn servers_yaml(servers: &[ServerEntry]) -> String {
-    let mut text = "storage:\n".to_owned();
+    // Tahoe-LAFS does not start with an empty list that is not said to be one.
+    let mut text = if servers.is_empty() { "storage: {}\n" } else { "storage:\n" }.to_owned();
     for server in servers {
         let ServerEntry { server_id, furl, nurl, permutation_seed } = server;
         let _ = write!(
