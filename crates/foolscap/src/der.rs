@@ -1,7 +1,7 @@
 //! Just enough DER to find the public key in a certificate of any version, and who signed it.
 //!
-//! The Python program makes X.509 v1 certificates, which the usual libraries refuse to read. Nothing else
-//! of a certificate means anything here: not names, not dates.
+//! The Python program makes X.509 v1 certificates, which the usual libraries refuse to read.
+//! Nothing else of a certificate means anything here: not names, not dates.
 
 const SEQUENCE: u8 = 0x30;
 const INTEGER: u8 = 0x02;

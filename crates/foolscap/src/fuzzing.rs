@@ -1,5 +1,5 @@
-//! The readers of what peers say when they negotiate, in one place for fuzz targets. Not part of the
-//! interface.
+//! The readers of what peers say when they negotiate, in one place for fuzz targets. Not part of
+//! the interface.
 
 use crate::negotiate::{
     Block, Greeted, Greeting, Incarnation, Role, Us, block_end, check_request, check_response,

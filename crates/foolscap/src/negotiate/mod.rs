@@ -89,7 +89,8 @@ impl NegotiationError {
 /// What a dialler begins with.
 pub(crate) fn request(target: TubId, host: &str) -> String {
     format!(
-        "GET /id/{target} HTTP/1.1\r\nHost: {host}\r\nUpgrade: TLS/1.0\r\nConnection: Upgrade\r\n\r\n"
+        "GET /id/{target} HTTP/1.1\r\nHost: {host}\r\n\
+         Upgrade: TLS/1.0\r\nConnection: Upgrade\r\n\r\n"
     )
 }
 

@@ -1,3 +1,5 @@
+//! Both sides of a negotiation, good and bad.
+
 use proptest::prelude::*;
 
 use super::*;
