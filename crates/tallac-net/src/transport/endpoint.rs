@@ -105,11 +105,14 @@ impl FromStr for Endpoint {
             }
         }
         match values.as_slice() {
-            [host, _] if host.is_empty() => Err(EndpointError::NoHost),
             [host, port] => {
+                let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+                let host = inner.unwrap_or(host).to_owned();
+                if host.is_empty() || host.contains(['[', ']']) {
+                    return Err(EndpointError::NoHost);
+                }
                 let is_decimal = port.bytes().all(|byte| byte.is_ascii_digit());
                 let port = port.parse().ok().filter(|port| is_decimal && *port != 0);
-                let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
                 Ok(Self::Tcp { host, port: port.ok_or(EndpointError::BadPort)? })
             }
             _ => Self::unix(PathBuf::from(&values[0])),
@@ -166,6 +169,9 @@ mod tests {
             ("", Err(EndpointError::UnknownKind)),
             ("tcp", Err(EndpointError::NoHost)),
             ("tcp::9050", Err(EndpointError::NoHost)),
+            ("tcp:[:9050", Err(EndpointError::NoHost)),
+            ("tcp:[]:9050", Err(EndpointError::NoHost)),
+            ("tcp:[\\:\\:1]:9050", Ok("tcp:\\:\\:1:9050")),
             ("tcp:9050", Err(EndpointError::BadPort)),
             ("tcp:h:0", Err(EndpointError::BadPort)),
             ("tcp:h:65536", Err(EndpointError::BadPort)),
