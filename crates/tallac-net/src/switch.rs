@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use connections::{PortLimits, accept_all};
 use foolscap::Tub;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::gbs::GbsServer;
-use crate::transport::{PortLimits, Rewound, accept_all};
+use crate::transport::Rewound;
 
 /// What a client of Foolscap says first. No TLS handshake begins like that.
 const FOOLSCAP: &[u8; 8] = b"GET /id/";

@@ -35,7 +35,6 @@ mod request_body;
 mod route;
 mod serve;
 mod spool;
-mod stall;
 mod unlinked;
 mod walks;
 mod welcome;

@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use connections::{PortLimits, WriteStall, accept_all};
 use http::header::EXPECT;
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
@@ -14,9 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::access_log::AccessLine;
 use super::body::Body;
@@ -25,11 +24,6 @@ use super::error::WebError;
 use super::reply::Reply;
 use super::request_body::RequestBody;
 use super::spool::Pieces;
-use super::stall::WriteStall;
-
-/// How long to wait after a connection could not be accepted: the usual reason is that this
-/// process has too many files open, and trying at once would only burn the processor.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Longest head of a request, URL included. Tahoe-LAFS takes as much.
 const HEAD_LEN_MAX: usize = 16 * 1024;
@@ -66,52 +60,10 @@ pub(super) async fn serve<S: Site>(
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send,
 ) {
-    let limits = site.limits();
-    let connections = TaskTracker::new();
-    let draining = CancellationToken::new();
-    let closing = CancellationToken::new();
-    let _close_if_dropped = closing.clone().drop_guard();
-    tokio::select! {
-        () = accept(site, &listener, &connections, (&draining, &closing)) => {}
-        () = shutdown => {}
-    }
-    drop(listener);
-    draining.cancel();
-    connections.close();
-    if tokio::time::timeout(limits.drain_timeout, connections.wait()).await.is_err() {
-        tracing::warn!(connections = connections.len(), "closing connections still in use");
-        closing.cancel();
-        connections.wait().await;
-    }
-}
-
-/// Takes connections, as many as there may be.
-async fn accept<S: Site>(
-    site: &Arc<S>,
-    listener: &TcpListener,
-    connections: &TaskTracker,
-    (draining, closing): (&CancellationToken, &CancellationToken),
-) {
-    let slots = Arc::new(Semaphore::new(site.limits().connections_max));
-    loop {
-        let Ok(slot) = slots.clone().acquire_owned().await else { return };
-        let (tcp, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
-        let (site, draining, closing) = (site.clone(), draining.clone(), closing.clone());
-        connections.spawn(async move {
-            let served = connection(site, tcp, draining);
-            if let Some(Err(error)) = closing.run_until_cancelled(served).await {
-                tracing::debug!(%peer, %error, "a connection ended");
-            }
-            drop(slot);
-        });
-    }
+    let WebLimits { connections_max, drain_timeout, .. } = *site.limits();
+    let limits = PortLimits { connections_max, drain_timeout };
+    let serve = |tcp, draining| connection(site.clone(), tcp, draining);
+    accept_all(listener, limits, shutdown, serve).await;
 }
 
 async fn connection<S: Site>(

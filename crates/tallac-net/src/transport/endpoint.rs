@@ -82,7 +82,7 @@ impl FromStr for Endpoint {
     type Err = EndpointError;
 
     fn from_str(text: &str) -> Result<Self, EndpointError> {
-        let mut fields = fields(text.trim()).into_iter();
+        let mut fields = endpoint_fields(text.trim()).into_iter();
         let kind = fields.next().unwrap_or_default();
         let names: &[&str] = match kind.as_str() {
             "tcp" => &["host", "port"],
@@ -134,8 +134,9 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// The text at its colons, save those after a backslash.
-fn fields(text: &str) -> Vec<String> {
+/// The fields of an endpoint's text: what is between its colons, save those after a backslash.
+#[must_use]
+pub fn endpoint_fields(text: &str) -> Vec<String> {
     let mut fields = vec![String::new()];
     let mut characters = text.chars();
     while let Some(c) = characters.next() {

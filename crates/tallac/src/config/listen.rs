@@ -4,6 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use tallac_net::transport::endpoint_fields;
+
 /// A host and a port to listen on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ListenAt {
@@ -38,7 +40,7 @@ impl FromStr for ListenAt {
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Ok(Self { host: ALL_IPV4.to_owned(), port: port(text)? });
         }
-        let mut fields = fields(text).into_iter();
+        let mut fields = endpoint_fields(text).into_iter();
         let all = match fields.next().as_deref() {
             Some("tcp") => ALL_IPV4,
             Some("tcp6") => ALL_IPV6,
@@ -78,21 +80,6 @@ const ALL_IPV6: &str = "::";
 fn port(text: &str) -> Result<u16, ListenError> {
     let is_decimal = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| is_decimal).ok_or(ListenError::BadPort)
-}
-
-/// The text at its colons, save those after a backslash.
-fn fields(text: &str) -> Vec<String> {
-    let mut fields = vec![String::new()];
-    let mut characters = text.chars();
-    while let Some(c) = characters.next() {
-        let last = fields.len() - 1;
-        match c {
-            ':' => fields.push(String::new()),
-            '\\' => fields[last].extend(characters.next()),
-            _ => fields[last].push(c),
-        }
-    }
-    fields
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use connections::Silence;
 use futures_core::Stream;
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -12,7 +13,6 @@ use tallac_core::storage::StorageError;
 
 use super::misbehaved;
 use super::pool::{Connection, Pool};
-use crate::transport::Silence;
 
 /// The bytes of an answer, counted. Once it was read to its end the connection goes back to the
 /// pool; dropped earlier, it is closed.

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use connections::Silence;
 use futures_core::Stream;
 use http::{HeaderMap, StatusCode, header};
 use http_body::Body as _;
@@ -17,7 +18,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use super::ServerLimits;
 use super::reply::Refusal;
 use crate::gbs::CBOR;
-use crate::transport::Silence;
 
 /// Most that is read of a body that nobody wants, so that its sender gets to see the answer.
 const UNWANTED_LEN_MAX: u64 = 64 * 1024 * 1024;

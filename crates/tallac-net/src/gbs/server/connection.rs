@@ -5,6 +5,7 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 
+use connections::WriteStall;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -12,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 use super::{State, handlers};
-use crate::transport::{self, WriteStall};
+use crate::transport;
 
 /// Bytes of a body that are held on their way, at most. More is no faster.
 const BUFFER_LEN: usize = 128 * 1024;

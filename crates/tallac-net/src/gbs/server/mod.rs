@@ -11,6 +11,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use connections::{PortLimits, accept_all};
 use http::HeaderValue;
 use rustls::ServerConfig;
 use tallac_core::storage::StorageServer;
@@ -21,7 +22,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::auth;
 use crate::identity::{self, Certificate, Swissnum};
-use crate::transport::{PortLimits, accept_all};
 
 /// What a server puts up with.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,17 +16,17 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a port puts up with.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct PortLimits {
+pub struct PortLimits {
     /// Connections at a time; more wait until one ends.
-    pub(crate) connections_max: usize,
+    pub connections_max: usize,
     /// How long connections may go on after the port was told to close.
-    pub(crate) drain_timeout: Duration,
+    pub drain_timeout: Duration,
 }
 
 /// Accepts connections and serves each with `serve`, until `shutdown` is ready. Then takes no
 /// more, tells those who serve so by their token, and returns once all connections are closed.
 /// Dropping the future closes them at once.
-pub(crate) async fn accept_all<F>(
+pub async fn accept_all<F>(
     listener: TcpListener,
     limits: PortLimits,
     shutdown: impl Future<Output = ()> + Send,

@@ -1,4 +1,4 @@
-//! A connection whose client takes nothing for too long is given up.
+//! How long a peer may be silent.
 
 use std::io;
 use std::pin::Pin;
@@ -6,20 +6,57 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
-/// A stream whose writes fail when the peer takes nothing for too long.
+/// Counts from the first time that nothing came until something comes.
 #[derive(Debug)]
-pub(super) struct WriteStall<S> {
-    inner: S,
+pub struct Silence {
     limit: Duration,
-    /// Runs while a write waits.
+    is_counting: bool,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
+impl Silence {
+    /// Nothing has begun to be waited for; `limit` is how long it may last.
+    #[must_use]
+    pub const fn new(limit: Duration) -> Self {
+        Self { limit, is_counting: false, timer: None }
+    }
+
+    /// How long it may last.
+    #[must_use]
+    pub const fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// Something came.
+    pub const fn end(&mut self) {
+        self.is_counting = false;
+    }
+
+    /// Nothing came; ready once that has been so for too long.
+    pub fn poll_too_long(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let limit = self.limit;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        if !self.is_counting {
+            self.is_counting = true;
+            timer.as_mut().reset(Instant::now() + limit);
+        }
+        timer.as_mut().poll(cx)
+    }
+}
+
+/// A stream whose writes fail when the peer takes nothing for too long.
+#[derive(Debug)]
+pub struct WriteStall<S> {
+    inner: S,
+    silence: Silence,
+}
+
 impl<S> WriteStall<S> {
-    pub(super) const fn new(inner: S, limit: Duration) -> Self {
-        Self { inner, limit, timer: None }
+    /// That stream; `limit` is how long the peer may take nothing.
+    pub const fn new(inner: S, limit: Duration) -> Self {
+        Self { inner, silence: Silence::new(limit) }
     }
 
     fn check<T>(
@@ -28,12 +65,10 @@ impl<S> WriteStall<S> {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<T>> {
         if polled.is_ready() {
-            self.timer = None;
+            self.silence.end();
             return polled;
         }
-        let limit = self.limit;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
-        ready!(timer.as_mut().poll(cx));
+        ready!(self.silence.poll_too_long(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -72,11 +107,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WriteStall<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
+        let polled = Pin::new(&mut self.inner).poll_flush(cx);
+        self.check(polled, cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
+        let polled = Pin::new(&mut self.inner).poll_shutdown(cx);
+        self.check(polled, cx)
     }
 }
 
