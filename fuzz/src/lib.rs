@@ -16,6 +16,7 @@ pub mod configs;
 pub mod containers;
 pub mod directories;
 pub mod encodings;
+pub mod foolscap_storage;
 pub mod gbs_messages;
 pub mod gbs_texts;
 pub mod grid_managers;
@@ -62,6 +63,7 @@ pub const TARGETS: &[Target] = targets![
     containers,
     directories,
     encodings,
+    foolscap_storage,
     gbs_messages,
     gbs_texts,
     grid_managers,

@@ -1,10 +1,18 @@
-//! The readers of what peers say when they negotiate, in one place for fuzz targets. Not part of
-//! the interface.
+//! The readers of what peers say, in one place for fuzz targets. Not part of the interface.
 
+use std::sync::Arc;
+
+use bytes::BufMut;
+
+use crate::banana::{Decoder, Event, Incoming, Limits, WireObject};
+use crate::call::{Arguments, Failure};
+use crate::connection::lower;
 use crate::negotiate::{
     Block, Greeted, Greeting, Incarnation, Role, Us, block_end, check_request, check_response,
 };
+use crate::object::{BoxFuture, IncomingCall, Object, Referenceable};
 use crate::tub_id::TubId;
+use crate::value::Value;
 
 /// Reads `bytes` as all that a peer says, to either role and to both sides of a decision.
 pub fn negotiation(bytes: &[u8]) {
@@ -46,4 +54,36 @@ fn converse(tub_id: TubId, role: Role, certificate: &[u8], bytes: &[u8]) {
 fn block(bytes: &[u8]) -> Option<(Block, &[u8])> {
     let (content, end) = block_end(bytes).ok()??;
     Some((Block::parse(&bytes[..content]).ok()?, &bytes[end..]))
+}
+
+/// What calls and answers there are in `bytes`, as those see them who read them next. Every object
+/// is one that can do nothing.
+#[must_use]
+pub fn messages(bytes: &[u8]) -> (Vec<Arguments>, Vec<Value>) {
+    let (mut calls, mut answers) = (Vec::new(), Vec::new());
+    let mut decoder = Decoder::new(Limits::default());
+    decoder.space().put_slice(bytes);
+    let mut object = |_: WireObject| Ok::<_, Failure>(Object::Local(Arc::new(Nobody)));
+    while let Ok(Some(Incoming { event, .. })) = decoder.next() {
+        match event {
+            Event::Call { arguments, .. } => {
+                calls.extend(lower::map_arguments(arguments, &mut object));
+            }
+            Event::Answer { result: Ok(value), .. } => {
+                answers.extend(lower::map(value, &mut object));
+            }
+            _ => {}
+        }
+    }
+    (calls, answers)
+}
+
+/// Can do nothing.
+#[derive(Debug)]
+struct Nobody;
+
+impl Referenceable for Nobody {
+    fn call(self: Arc<Self>, call: IncomingCall) -> BoxFuture<'static, Result<Value, Failure>> {
+        Box::pin(async move { Err(Failure::violation(call.method)) })
+    }
 }

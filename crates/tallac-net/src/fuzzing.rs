@@ -1,5 +1,6 @@
 //! The parsers of what peers send, in one place for fuzz targets. Not part of the interface.
 
+use crate::foolscap_storage;
 use crate::gbs;
 use crate::identity::{Certificate, Furl, Location, Nurl, SpkiHash, Swissnum};
 use crate::transport::{self, Endpoint, Ways};
@@ -7,6 +8,13 @@ use crate::transport::{self, Endpoint, Ways};
 /// Reads `bytes` as each CBOR message of GBS.
 pub fn messages(bytes: &[u8]) {
     gbs::parse_as_every_message(bytes);
+}
+
+/// Reads `bytes` as each call and answer of storage over Foolscap.
+pub fn foolscap_storage(bytes: &[u8]) {
+    let (calls, answers) = foolscap::fuzzing::messages(bytes);
+    calls.iter().for_each(foolscap_storage::parse_as_every_argument);
+    answers.iter().for_each(foolscap_storage::parse_as_every_answer);
 }
 
 /// Reads `text` as each address, header and path.

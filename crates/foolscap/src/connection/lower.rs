@@ -4,7 +4,7 @@ use crate::call::Arguments;
 use crate::value::{Copyable, Value};
 
 /// A value with each object made into another thing.
-pub(super) fn map<A, B, E>(
+pub(crate) fn map<A, B, E>(
     value: Value<A>,
     object: &mut impl FnMut(A) -> Result<B, E>,
 ) -> Result<Value<B>, E> {
@@ -41,7 +41,7 @@ fn named<A, B, E>(
 }
 
 /// Arguments with each object made into another thing.
-pub(super) fn map_arguments<A, B, E>(
+pub(crate) fn map_arguments<A, B, E>(
     arguments: Arguments<A>,
     object: &mut impl FnMut(A) -> Result<B, E>,
 ) -> Result<Arguments<B>, E> {

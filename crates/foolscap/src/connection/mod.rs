@@ -5,7 +5,7 @@
 //! are queued, under the lock, since the encoding counts what went before. What users of the crate
 //! hand over is never dropped under the lock: its destructors may call us.
 
-mod lower;
+pub(crate) mod lower;
 mod queue;
 mod read;
 mod serve;

@@ -10,6 +10,8 @@ mod messages;
 mod server;
 pub(crate) mod values;
 
+pub(crate) use messages::{parse_as_every_answer, parse_as_every_argument};
+
 pub use client::FoolscapClient;
 pub use server::FoolscapStorage;
 

@@ -1,6 +1,6 @@
 //! All messages: what is written is read again, and any value is read or refused.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use foolscap::{Arguments, Value};
@@ -13,7 +13,7 @@ use tallac_core::storage::{
     TestVector, WriteVector,
 };
 
-use super::{allocate, bucket, share, slot, version};
+use super::{bucket, parse_as_every_answer, parse_as_every_argument, share, slot};
 
 const SI: StorageIndex = StorageIndex::new([7; 16]);
 
@@ -74,28 +74,6 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-fn read_as_every_argument(values: &[Value]) {
-    let arguments = || Arguments::positional(values.to_vec());
-    let _ = allocate::Request::read(arguments());
-    let _ = bucket::read_write(arguments());
-    let _ = bucket::read_read(arguments());
-    let _ = bucket::read_list(arguments());
-    let _ = share::read_lease(arguments());
-    let _ = share::Report::read(arguments());
-    let _ = share::read_reason(arguments());
-    let _ = slot::read_read(arguments());
-    let _ = slot::read_write(arguments());
-}
-
-fn read_as_every_answer(value: &Value) {
-    let _ = allocate::read_answer(value.clone(), &BTreeSet::new());
-    let _ = bucket::read_data(value.clone(), 10);
-    let _ = bucket::read_readers(value.clone());
-    let _ = slot::read_read_answer(value.clone(), &[ReadVector::new(0, 4)]);
-    let _ = slot::read_write_answer(value.clone(), &[]);
-    let _ = version::read_answer(value.clone());
-}
-
 proptest! {
     #[test]
     fn changes_come_back(request in request()) {
@@ -134,9 +112,9 @@ proptest! {
 
     #[test]
     fn any_values_are_read_or_refused(values in vec(value(), 0..6)) {
-        read_as_every_argument(&values);
+        parse_as_every_argument(&Arguments::positional(values.clone()));
         for value in &values {
-            read_as_every_answer(value);
+            parse_as_every_answer(value);
         }
     }
 
