@@ -196,7 +196,7 @@ impl Journal {
             match synced {
                 Ok(()) => tail.durable = written,
                 Err(error) => {
-                    tracing::error!(%error, "the journal of mutable shares cannot be synced");
+                    tracing::error!(%error, "the journal of shares cannot be synced");
                     tail.has_failed = true;
                     return Err(error);
                 }
