@@ -6,6 +6,7 @@ use tallac_core::helper::UploadHelper;
 use tallac_core::immutable::{Encoding, EncodingError, SEGMENT_SIZE_DEFAULT};
 use tallac_core::secrets::{ConvergenceSecret, LeaseSecret};
 
+use crate::check::Checker;
 use crate::directory::{Directories, DirectoryCache};
 use crate::download::{Downloader, OpenFiles};
 use crate::mutable::{MutableFiles, MutableStore};
@@ -119,6 +120,12 @@ impl Grid {
 
     pub(crate) fn mutable_store(&self) -> &MutableStore {
         &self.0.mutable
+    }
+
+    /// Checks and repairs files and directories.
+    #[must_use]
+    pub fn checker(&self) -> Checker {
+        Checker::new(self.clone())
     }
 
     /// Reads and changes directories.

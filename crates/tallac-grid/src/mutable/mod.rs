@@ -8,9 +8,9 @@ mod error;
 mod file;
 mod keys;
 mod publish;
-mod query;
+pub(crate) mod query;
 mod retrieve;
-mod servermap;
+pub(crate) mod servermap;
 mod write;
 
 pub use error::{ModifyError, MutableError};
