@@ -186,7 +186,8 @@ impl Selector {
             .map(|(i, c)| (i, c.has.union(&c.allocated).copied().collect()))
             .collect();
         let (writable, readonly) = (of(true), of(false));
-        Plan::new(&Candidates { writable, readonly, shares: self.shares.clone(), existing })
+        let (shares, spoiled) = (self.shares.clone(), BTreeMap::new());
+        Plan::new(&Candidates { writable, readonly, shares, existing, spoiled })
     }
 
     /// What to ask next: room for planned shares that have none, and a listing from those that
