@@ -1,9 +1,10 @@
 //! Check of an immutable file (specification section 4.5).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tallac_core::cap::ChkVerifyCap;
 use tallac_core::ids::{ServerId, ShareNumber, StorageIndex};
 use tallac_core::lease;
@@ -13,6 +14,7 @@ use tokio::time::Instant;
 
 use super::results::hosts;
 use super::{BadShare, CheckOptions, CheckResults, Checker, ShareId, ShareMap};
+use crate::download::{self, Flaw, Location, Subject};
 use crate::patience::{Patience, gather};
 use crate::servers::GridServer;
 
@@ -37,13 +39,73 @@ impl Checker {
         options: CheckOptions,
     ) -> CheckResults {
         let servers = self.grid.servers().ring(&cap.storage_index());
+        results(cap, &self.find_immutable(&servers, cap, options).await)
+    }
+
+    /// What these servers have of a file, and if so wanted what of it is good.
+    pub(super) async fn find_immutable(
+        &self,
+        servers: &[Arc<GridServer>],
+        cap: &ChkVerifyCap,
+        options: CheckOptions,
+    ) -> Findings {
         let leases = async {
             if options.add_lease {
-                self.add_leases(&servers, cap.storage_index()).await;
+                self.add_leases(servers, cap.storage_index()).await;
             }
         };
-        let ((), found) = tokio::join!(leases, self.list(&servers, cap));
-        results(cap, found)
+        let found = async {
+            let listed = self.list(servers, cap).await;
+            if options.verify { self.verify(servers, cap, listed).await } else { listed }
+        };
+        let ((), found) = tokio::join!(leases, found);
+        found
+    }
+
+    /// Reads and proves every share that was listed. One that could not be read is no share.
+    async fn verify(
+        &self,
+        servers: &[Arc<GridServer>],
+        cap: &ChkVerifyCap,
+        listed: Findings,
+    ) -> Findings {
+        let mut found = Findings { responding: listed.responding, ..Findings::default() };
+        let bad = |location: &Location, reason| BadShare {
+            server: location.server.info().id.clone(),
+            storage_index: cap.storage_index(),
+            share: location.share,
+            reason,
+        };
+        let locations = locations(servers, &listed.good);
+        let subject = match Subject::of(cap) {
+            Ok(subject) => subject,
+            Err(error) => {
+                let all = locations.iter().map(|location| bad(location, error.to_string()));
+                found.incompatible = all.collect();
+                return found;
+            }
+        };
+        let budget = self.grid.verify_budget();
+        let verdicts =
+            locations.iter().map(|location| download::verify(&subject, location, budget));
+        let verdicts = join_all(verdicts.collect::<Vec<_>>()).await;
+        for (location, verdict) in locations.iter().zip(verdicts) {
+            let server = &location.server;
+            match verdict {
+                Ok(()) => found.good.push((server.info().id.clone(), location.share)),
+                Err(Flaw::Corrupt(reason)) => {
+                    found.corrupt.push(bad(location, reason.clone()));
+                    let (si, share) = (cap.storage_index(), location.share);
+                    server.advise_corrupt(ShareKind::Immutable, si, share, reason);
+                }
+                Err(Flaw::Incompatible(reason)) => found.incompatible.push(bad(location, reason)),
+                Err(Flaw::Unread(error)) => {
+                    tracing::info!(server = %server.info().id, %error, "share not verified");
+                    server.note_error(&error);
+                }
+            }
+        }
+        found
     }
 
     /// What servers say that they have.
@@ -94,16 +156,29 @@ impl Checker {
     }
 }
 
+/// Where the shares are that servers of these names have.
+pub(super) fn locations(
+    servers: &[Arc<GridServer>],
+    shares: &[(ServerId, ShareNumber)],
+) -> Vec<Location> {
+    let by_id: BTreeMap<_, _> = servers.iter().map(|server| (&server.info().id, server)).collect();
+    let places = shares.iter().filter_map(|(id, share)| {
+        let server = Arc::clone(by_id.get(id)?);
+        Some(Location { server, share: *share, tries: 0 })
+    });
+    places.collect()
+}
+
 /// Whether a file has a share of that number. Who lists others has them of something else.
 fn is_of(cap: &ChkVerifyCap, share: ShareNumber) -> bool {
     u64::from(share.get()) < cap.shape().total_shares
 }
 
 /// What is to be made of what was found.
-pub(super) fn results(cap: &ChkVerifyCap, found: Findings) -> CheckResults {
+pub(super) fn results(cap: &ChkVerifyCap, found: &Findings) -> CheckResults {
     let mut sharemap = ShareMap::new();
-    for (server, share) in found.good {
-        sharemap.entry(ShareId::Immutable(share)).or_default().insert(server);
+    for (server, share) in &found.good {
+        sharemap.entry(ShareId::Immutable(*share)).or_default().insert(server.clone());
     }
     let (needed, expected) = (cap.shape().needed_shares, cap.shape().total_shares);
     let good = sharemap.len();
@@ -124,9 +199,9 @@ pub(super) fn results(cap: &ChkVerifyCap, found: Findings) -> CheckResults {
         shares_needed: needed,
         shares_expected: expected,
         good_hosts: hosts(&sharemap),
-        corrupt: found.corrupt,
-        incompatible: found.incompatible,
-        servers_responding: found.responding,
+        corrupt: found.corrupt.clone(),
+        incompatible: found.incompatible.clone(),
+        servers_responding: found.responding.clone(),
         sharemap,
         wrong_shares: 0,
         recoverable_versions: usize::from(recoverable),

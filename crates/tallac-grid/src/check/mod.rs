@@ -6,12 +6,15 @@
 //! the same content. Nothing here fails because a server does: it is left out, and the results
 //! tell what the others say.
 
+mod budget;
 mod deep;
 mod error;
 mod immutable;
 mod mutable;
+mod repair;
 mod results;
 
+pub(crate) use budget::VerifyBudget;
 pub use deep::{DeepItem, DeepStream};
 pub use error::RepairError;
 pub use results::{
@@ -62,7 +65,14 @@ impl Checker {
         cap: &FileCap,
         options: CheckOptions,
     ) -> Option<RepairResults> {
-        let pre = self.check(cap, options).await?;
-        Some(RepairResults::untried(pre, None))
+        match cap {
+            FileCap::Lit(_) => None,
+            FileCap::ChkRead(cap) => Some(self.repair_immutable(&cap.to_verifier(), options).await),
+            FileCap::ChkVerify(cap) => Some(self.repair_immutable(cap, options).await),
+            FileCap::SskWrite(_) | FileCap::SskRead(_) | FileCap::SskVerify(_) => {
+                let pre = self.check(cap, options).await?;
+                Some(RepairResults::untried(pre, None))
+            }
+        }
     }
 }

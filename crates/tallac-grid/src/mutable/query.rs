@@ -140,12 +140,7 @@ fn report_damaged(map: &ServerMap, storage_index: StorageIndex) {
         if !told.insert((*number, *place)) {
             continue;
         }
-        let (server, number, why) = (map.servers[*place].storage_arc(), *number, why.clone());
-        tracing::warn!(server = %map.servers[*place].info().id, share = number.get(), %why,
-            %storage_index, "damaged mutable share");
-        tokio::spawn(async move {
-            let kind = ShareKind::Mutable;
-            let _ = server.advise_corrupt(kind, storage_index, number, why).await;
-        });
+        let server = &map.servers[*place];
+        server.advise_corrupt(ShareKind::Mutable, storage_index, *number, why.clone());
     }
 }

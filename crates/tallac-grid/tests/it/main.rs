@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 mod assisted;
+mod check;
 mod collisions;
 mod directory;
 mod directory_edits;
