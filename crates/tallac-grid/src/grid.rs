@@ -6,6 +6,7 @@ use tallac_core::helper::UploadHelper;
 use tallac_core::immutable::{Encoding, EncodingError, SEGMENT_SIZE_DEFAULT};
 use tallac_core::secrets::{ConvergenceSecret, LeaseSecret};
 
+use crate::check::{Checker, VerifyBudget};
 use crate::directory::{Directories, DirectoryCache};
 use crate::download::{Downloader, OpenFiles};
 use crate::mutable::{MutableFiles, MutableStore};
@@ -58,6 +59,7 @@ struct Inner {
     mutable: MutableStore,
     open_files: OpenFiles,
     directories: DirectoryCache,
+    verify_budget: VerifyBudget,
 }
 
 impl Grid {
@@ -75,8 +77,16 @@ impl Grid {
         helper: Option<Arc<dyn UploadHelper>>,
     ) -> Self {
         let (mutable, directories) = (MutableStore::default(), DirectoryCache::default());
-        let open_files = OpenFiles::default();
-        Self(Arc::new(Inner { config, servers, helper, mutable, open_files, directories }))
+        let (open_files, verify_budget) = (OpenFiles::default(), VerifyBudget::default());
+        Self(Arc::new(Inner {
+            config,
+            servers,
+            helper,
+            mutable,
+            open_files,
+            directories,
+            verify_budget,
+        }))
     }
 
     /// How this client uses the grid.
@@ -121,10 +131,21 @@ impl Grid {
         &self.0.mutable
     }
 
+    /// Checks and repairs files and directories.
+    #[must_use]
+    pub fn checker(&self) -> Checker {
+        Checker::new(self.clone())
+    }
+
     /// Reads and changes directories.
     #[must_use]
     pub fn directories(&self) -> Directories {
         Directories::new(self.clone())
+    }
+
+    /// Room for shares that are being verified.
+    pub(crate) fn verify_budget(&self) -> &VerifyBudget {
+        &self.0.verify_budget
     }
 
     /// Directories that were read lately.

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use tallac_core::hash;
-use tallac_core::ids::{ServerId, StorageIndex, TubId};
-use tallac_core::storage::{ServerVersion, StorageError, StorageServer};
-use tokio::sync::watch;
+use tallac_core::ids::{ServerId, ShareNumber, StorageIndex, TubId};
+use tallac_core::storage::{ServerVersion, ShareKind, StorageError, StorageServer};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
@@ -20,6 +20,11 @@ const POLL_INTERVAL: Duration = Duration::from_secs(30);
 /// How soon a server that did not answer is asked again, at first and at most.
 const RETRY_MIN: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(30);
+
+/// Reports of corrupt shares that a server is told at the same time, at most: further ones are
+/// dropped. And how long it may take to hear one.
+const ADVICE_MAX: usize = 16;
+const ADVICE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What an announcement or a static list tells of a server.
 #[derive(Debug, Clone)]
@@ -66,6 +71,8 @@ pub struct GridServer {
     reset: tokio::sync::Notify,
     /// Asked each time whether it may be given shares.
     permit: Option<Permit>,
+    /// Room for reports of corrupt shares.
+    advice: Arc<Semaphore>,
 }
 
 /// What tells whether a server may be given shares.
@@ -89,6 +96,7 @@ impl GridServer {
             wake: tokio::sync::Notify::new(),
             reset: tokio::sync::Notify::new(),
             permit: None,
+            advice: Arc::new(Semaphore::new(ADVICE_MAX)),
         }
     }
 
@@ -152,6 +160,27 @@ impl GridServer {
             self.health.send_replace(Health::Failing { reason: error.to_string() });
             self.wake.notify_one();
         }
+    }
+
+    /// Tells it that a share of its is corrupt, without waiting for it to hear.
+    pub(crate) fn advise_corrupt(
+        &self,
+        kind: ShareKind,
+        storage_index: StorageIndex,
+        share: ShareNumber,
+        reason: String,
+    ) {
+        let server = &self.info.id;
+        tracing::warn!(%server, %storage_index, %share, reason, "corrupt {kind} share");
+        let Ok(room) = Arc::clone(&self.advice).try_acquire_owned() else { return };
+        let storage = self.storage_arc();
+        tokio::spawn(async move {
+            let advice = storage.advise_corrupt(kind, storage_index, share, reason);
+            if let Ok(Err(error)) = tokio::time::timeout(ADVICE_TIMEOUT, advice).await {
+                tracing::debug!(%storage_index, %share, %error, "corruption was not reported");
+            }
+            drop(room);
+        });
     }
 
     /// Asks for its version, and remembers the answer.

@@ -43,27 +43,34 @@ pub struct ShareRun<'a> {
     pub data: &'a [u8],
 }
 
-/// Turns blocks of any `k` shares of one file into its plaintext.
+/// Turns blocks of any `k` shares of one file into its plaintext, or into its ciphertext.
 #[derive(Debug)]
 pub struct SegmentDecoder {
     geometry: Geometry,
     codec: Codec,
-    cipher: Aes128Ctr,
+    /// None where ciphertext is wanted.
+    cipher: Option<Aes128Ctr>,
 }
 
 impl SegmentDecoder {
     /// For a file of these sizes, encrypted with `key`.
     #[must_use]
     pub fn new(geometry: Geometry, key: &[u8; 16]) -> Self {
+        Self { cipher: Some(Aes128Ctr::new(key)), ..Self::for_ciphertext(geometry) }
+    }
+
+    /// For a file of these sizes that is to stay encrypted.
+    #[must_use]
+    pub fn for_ciphertext(geometry: Geometry) -> Self {
         let (k, n) = (geometry.encoding().needed(), geometry.encoding().total());
         Self {
             geometry,
             codec: Codec::new(k.into(), n.into()).expect("an Encoding has numbers that zfec takes"),
-            cipher: Aes128Ctr::new(key),
+            cipher: None,
         }
     }
 
-    /// The plaintext of a run of segments, from the blocks of exactly `k` shares.
+    /// What a run of segments holds, from the blocks of exactly `k` shares.
     ///
     /// # Errors
     /// [`DecodeError`]; it names every corrupt block, so that all their shares can be replaced at
@@ -81,7 +88,9 @@ impl SegmentDecoder {
         }
         let mut out = self.join(&segments, shares)?;
         self.check(file, &segments, shares, &out)?;
-        self.cipher.apply(self.geometry.segment_offset(segments.start), &mut out);
+        if let Some(cipher) = &self.cipher {
+            cipher.apply(self.geometry.segment_offset(segments.start), &mut out);
+        }
         Ok(out)
     }
 

@@ -33,6 +33,9 @@ pub enum EncodeError {
         /// Segments given.
         found: u64,
     },
+    /// The shares would not be those of the file that they are made for.
+    #[error("coding the file again makes other shares than those that it has")]
+    OtherShares,
 }
 
 /// The blocks of one segment, one for each share, in order of their numbers.
@@ -55,6 +58,8 @@ pub struct Encoder {
     segment_hashes: Vec<Hash>,
     /// For each share, the hashes of its blocks.
     block_hashes: Vec<Vec<Hash>>,
+    /// The UEB of the file whose shares are made anew.
+    known: Option<(Ueb, Bytes)>,
 }
 
 impl std::fmt::Debug for Encoder {
@@ -84,8 +89,16 @@ impl Encoder {
             crypttext: Stream::with_prefix(CRYPTTEXT.prefix()),
             segment_hashes: Vec::new(),
             block_hashes: vec![Vec::new(); n.into()],
+            known: None,
             geometry,
         }
+    }
+
+    /// For a file that exists, given as ciphertext: the shares made are those that it has, or none.
+    /// `bytes` are those of its `ueb`.
+    #[must_use]
+    pub fn for_repair(ueb: Ueb, bytes: Bytes) -> Self {
+        Self { known: Some((ueb.clone(), bytes)), ..Self::for_ciphertext(ueb.geometry) }
     }
 
     /// Its file's sizes.
@@ -98,6 +111,15 @@ impl Encoder {
     #[must_use]
     pub fn share_size(geometry: &Geometry) -> u64 {
         ShareLayout::for_upload(geometry).share_size(Ueb::len_for(geometry))
+    }
+
+    /// Bytes of every share that this encoder makes.
+    #[must_use]
+    pub fn share_len(&self) -> u64 {
+        match &self.known {
+            None => Self::share_size(&self.geometry),
+            Some((_, bytes)) => self.layout.share_size(bytes.len() as u64),
+        }
     }
 
     /// The first bytes of every share.
@@ -164,7 +186,7 @@ impl Encoder {
     /// Hashes the trees and makes what comes after the blocks.
     ///
     /// # Errors
-    /// [`EncodeError::Unfinished`] before the last segment.
+    /// [`EncodeError::Unfinished`] before the last segment; [`EncodeError::OtherShares`].
     pub fn finish(self) -> Result<EncodedFile, EncodeError> {
         let (expected, found) = (self.geometry.segment_count(), self.segment_hashes.len() as u64);
         if found != expected {
@@ -175,13 +197,21 @@ impl Encoder {
             self.block_hashes.iter().map(|hashes| MerkleTree::from_leaves(hashes)).collect();
         let roots: Vec<Hash> = block_trees.iter().map(MerkleTree::root).collect();
         let share_tree = MerkleTree::from_leaves(&roots);
-        let ueb = Ueb {
-            geometry: self.geometry,
-            crypttext_hash: Some(self.crypttext.finalize_double()),
-            crypttext_root: crypttext_tree.root(),
-            share_root: share_tree.root(),
-        }
-        .to_bytes();
+        let (crypttext_root, share_root) = (crypttext_tree.root(), share_tree.root());
+        let ueb = match self.known {
+            None => {
+                let crypttext_hash = Some(self.crypttext.finalize_double());
+                let geometry = self.geometry;
+                Ueb { geometry, crypttext_hash, crypttext_root, share_root }.to_bytes().into()
+            }
+            // It may have fields that only its own writer knew.
+            Some((ueb, bytes))
+                if (ueb.crypttext_root, ueb.share_root) == (crypttext_root, share_root) =>
+            {
+                bytes
+            }
+            Some(_) => return Err(EncodeError::OtherShares),
+        };
         let tree_len = usize::try_from(tree_len(&self.geometry)).expect("trees fit in memory");
         Ok(EncodedFile {
             ueb_hash: Ueb::hash(&ueb),
@@ -190,7 +220,7 @@ impl Encoder {
             block_trees,
             share_tree,
             ueb_section: ueb_section(self.layout.version, &ueb).into(),
-            ueb: ueb.into(),
+            ueb,
         })
     }
 }
@@ -308,6 +338,29 @@ mod tests {
         assert_eq!(a.ueb, b.ueb);
         let ueb = Ueb::parse(&a.ueb, &a.ueb_hash, geometry.encoding(), 500).unwrap();
         assert_eq!(ueb.crypttext_root, hasher.finish());
+    }
+
+    #[test]
+    fn a_repair_keeps_the_ueb_or_makes_nothing() {
+        let geometry = Geometry::for_upload(Encoding::new(2, 3).unwrap(), 500, 256).unwrap();
+        let coded = |mut encoder: Encoder, byte: u8| {
+            for segment in 0..2 {
+                encoder.encode(vec![byte; geometry.segment_len(segment) as usize]).unwrap();
+            }
+            encoder.finish()
+        };
+        let first = coded(Encoder::for_ciphertext(geometry), 7).unwrap();
+        let mut bytes = first.ueb.to_vec();
+        bytes.extend_from_slice(b"zz_future:1:x,");
+        let ueb = Ueb::parse(&bytes, &Ueb::hash(&bytes), geometry.encoding(), 500).unwrap();
+        let again = || Encoder::for_repair(ueb.clone(), bytes.clone().into());
+        let file = coded(again(), 7).unwrap();
+        assert_eq!((&file.ueb[..], file.ueb_hash), (&bytes[..], Ueb::hash(&bytes)));
+        assert_eq!(file.trailer(ShareNumber::new(1))[..4], first.trailer(ShareNumber::new(1))[..4]);
+        let trailer: usize = file.trailer(ShareNumber::new(1)).iter().map(Bytes::len).sum();
+        let share = again().header().len() as u64 + geometry.share_data_size() + trailer as u64;
+        assert_eq!(again().share_len(), share);
+        assert_eq!(coded(again(), 8).unwrap_err(), EncodeError::OtherShares);
     }
 
     #[test]

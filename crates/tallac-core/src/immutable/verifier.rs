@@ -2,10 +2,13 @@
 //! (specification section 4.4).
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+
+use sha256_lanes::Batch;
 
 use super::layout::CHAIN_ENTRY;
 use super::{Geometry, Ueb};
-use crate::hash::Hash;
+use crate::hash::{BLOCK, Hash};
 use crate::ids::ShareNumber;
 use crate::merkle::{MerkleError, PartialTree};
 
@@ -30,6 +33,12 @@ pub enum VerifyError {
     /// The file has no share of that number.
     #[error("the file has no share {0}")]
     NoSuchShare(ShareNumber),
+    /// Blocks are missing at the end.
+    #[error("the share is shorter than its file")]
+    TooShort,
+    /// A block is not the one that was uploaded.
+    #[error("block of segment {0} does not match its hash")]
+    BadBlock(u64),
 }
 
 /// What is proven of a file.
@@ -129,6 +138,30 @@ impl ShareVerifier {
     #[must_use]
     pub const fn number(&self) -> ShareNumber {
         self.number
+    }
+
+    /// Proves the blocks of a run of segments, one after the other in `data`.
+    ///
+    /// # Errors
+    /// [`VerifyError::BadBlock`] with the first that is wrong; [`VerifyError::TooShort`].
+    pub fn check_blocks(
+        &self,
+        geometry: &Geometry,
+        segments: Range<u64>,
+        data: &[u8],
+    ) -> Result<(), VerifyError> {
+        let (mut batch, mut rest) = (Batch::new(), data);
+        for segment in segments.clone() {
+            let len = usize::try_from(geometry.block_len(segment)).unwrap_or(usize::MAX);
+            let (block, after) = rest.split_at_checked(len).ok_or(VerifyError::TooShort)?;
+            batch.push_double(BLOCK.prefix(), block);
+            rest = after;
+        }
+        let is_bad = |(segment, hash): &(u64, Hash)| self.block_hash(*segment) != Some(hash);
+        match segments.zip(batch.run()).find(is_bad) {
+            None => Ok(()),
+            Some((segment, _)) => Err(VerifyError::BadBlock(segment)),
+        }
     }
 
     pub(super) fn block_hash(&self, segment: u64) -> Option<&Hash> {

@@ -87,20 +87,19 @@ impl MutableKeyPair {
     /// # Errors
     /// [`KeyError::WrongKey`] unless it is the very key that the capability was made of.
     pub fn decrypt(encrypted: &[u8], cap: &SskWriteCap) -> Result<Self, KeyError> {
-        if encrypted.len() > PRIVATE_KEY_LEN_MAX {
-            return Err(KeyError::WrongKey);
-        }
-        let mut der = Zeroizing::new(encrypted.to_vec());
-        Aes128Ctr::new(cap.write_key().expose()).apply(0, &mut der);
-        let write_key = WriteKey::new(hash::truncate(&hash::SSK_WRITEKEY.hash(&der)));
-        if write_key != *cap.write_key() {
-            return Err(KeyError::WrongKey);
-        }
+        let der = private_der(encrypted, cap).ok_or(KeyError::WrongKey)?;
         let pair = Self::from_pkcs8_der(&der)?;
         if pair.fingerprint != *cap.fingerprint() {
             return Err(KeyError::WrongKey);
         }
         Ok(pair)
+    }
+
+    /// Whether what a share keeps is the private key that the capability was made of; quicker than
+    /// to use it.
+    #[must_use]
+    pub fn is_kept_in(encrypted: &[u8], cap: &SskWriteCap) -> bool {
+        private_der(encrypted, cap).is_some()
     }
 
     /// The private key as shares keep it.
@@ -147,6 +146,17 @@ impl MutableKeyPair {
             .expect("a checked key of 2048 bits signs");
         signature
     }
+}
+
+/// The private key that a share keeps, if it is the one that the capability was made of.
+fn private_der(encrypted: &[u8], cap: &SskWriteCap) -> Option<Zeroizing<Vec<u8>>> {
+    if encrypted.len() > PRIVATE_KEY_LEN_MAX {
+        return None;
+    }
+    let mut der = Zeroizing::new(encrypted.to_vec());
+    Aes128Ctr::new(cap.write_key().expose()).apply(0, &mut der);
+    let write_key = WriteKey::new(hash::truncate(&hash::SSK_WRITEKEY.hash(&der)));
+    (write_key == *cap.write_key()).then_some(der)
 }
 
 impl fmt::Debug for MutableKeyPair {

@@ -6,17 +6,17 @@ use super::matching;
 use crate::ids::ShareNumber;
 
 /// The largest number of servers such that each holds a share that is counted for no other: any `k`
-/// of these servers can bring a `k`-of-`N` file back.
+/// of these servers can bring a `k`-of-`N` file back. Shares go by whatever tells them apart.
 #[must_use]
-pub fn happiness<S: Ord>(shares: &BTreeMap<ShareNumber, BTreeSet<S>>) -> usize {
+pub fn happiness<Share, S: Ord>(shares: &BTreeMap<Share, BTreeSet<S>>) -> usize {
     let mut edges: BTreeMap<&S, Vec<usize>> = BTreeMap::new();
-    for (share, servers) in shares {
+    for (share, servers) in shares.values().enumerate() {
         for server in servers {
-            edges.entry(server).or_default().push(share.index());
+            edges.entry(server).or_default().push(share);
         }
     }
     let edges: Vec<_> = edges.into_values().collect();
-    matching::maximum(&edges, ShareNumber::COUNT_MAX).iter().flatten().count()
+    matching::maximum(&edges, shares.len()).iter().flatten().count()
 }
 
 /// The same placement, told by share instead of by server.

@@ -20,6 +20,18 @@ pub(super) fn maximum(edges: &[Vec<usize>], rights: usize) -> Vec<Option<usize>>
     matched
 }
 
+/// Finds partners for those of `lefts` that have none, moving others where that makes room; who has
+/// a partner keeps having one. `partners` has a place for each right vertex.
+pub(super) fn extend(
+    edges: &[Vec<usize>],
+    lefts: impl IntoIterator<Item = usize>,
+    partners: &mut [Option<usize>],
+) {
+    for left in lefts {
+        augment(left, edges, partners, &mut vec![false; partners.len()]);
+    }
+}
+
 /// Finds `left` a partner, moving others to another partner where that makes room. Calls itself
 /// once a right vertex at most, and there are no more of these than a file has shares.
 fn augment(

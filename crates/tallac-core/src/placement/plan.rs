@@ -21,6 +21,9 @@ pub struct Candidates<S> {
     pub shares: BTreeSet<ShareNumber>,
     /// Shares that servers hold already. What servers in neither list hold is not counted.
     pub existing: BTreeMap<S, BTreeSet<ShareNumber>>,
+    /// Shares that servers hold in vain: they are corrupt. They do not count, and cannot be
+    /// replaced there.
+    pub spoiled: BTreeMap<S, BTreeSet<ShareNumber>>,
 }
 
 /// Where one share goes.
@@ -52,6 +55,7 @@ impl<S: Ord + Clone> Plan<S> {
         work.match_held(work.readonly_range());
         work.match_held(0..work.writable);
         work.match_free();
+        work.match_around_spoiled();
         work.place_homeless();
         work.finish()
     }
@@ -90,6 +94,8 @@ struct Work<'a, S> {
     writable: usize,
     /// What they hold of the shares wanted.
     held: Vec<BTreeSet<ShareNumber>>,
+    /// What they cannot be given.
+    spoiled: Vec<BTreeSet<ShareNumber>>,
     wanted: &'a BTreeSet<ShareNumber>,
     /// Share → server.
     placed: BTreeMap<ShareNumber, usize>,
@@ -105,13 +111,16 @@ impl<'a, S: Ord + Clone> Work<'a, S> {
         servers.retain(|&server| !readonly.contains(server) && seen.insert(server));
         let writable = servers.len();
         servers.extend(candidates.readonly.iter().filter(|&server| seen.insert(server)));
-        let held = servers.iter().map(|&server| {
-            let held = candidates.existing.get(server);
-            held.map_or_else(BTreeSet::new, |held| &candidates.shares & held)
-        });
+        let of = |shares: &BTreeMap<S, BTreeSet<ShareNumber>>| -> Vec<BTreeSet<ShareNumber>> {
+            let of = servers.iter().map(|&server| {
+                shares.get(server).map_or_else(BTreeSet::new, |held| &candidates.shares & held)
+            });
+            of.collect()
+        };
         Self {
             writable,
-            held: held.collect(),
+            held: of(&candidates.existing),
+            spoiled: of(&candidates.spoiled),
             wanted: &candidates.shares,
             placed: BTreeMap::new(),
             matched: vec![false; servers.len()],
@@ -149,10 +158,43 @@ impl<'a, S: Ord + Clone> Work<'a, S> {
 
     /// Gives each writable server that has no share of its own yet the next share.
     fn match_free(&mut self) {
-        let free: Vec<usize> = (0..self.writable).filter(|&s| !self.matched[s]).collect();
-        for (server, share) in free.into_iter().zip(self.homeless()) {
-            self.placed.insert(share, server);
+        let mut homeless = self.homeless();
+        for server in (0..self.writable).filter(|&s| !self.matched[s]).collect::<Vec<_>>() {
+            let fits = |share: &ShareNumber| !self.spoiled[server].contains(share);
+            let Some(at) = homeless.iter().position(fits) else { continue };
+            self.placed.insert(homeless.remove(at), server);
             self.matched[server] = true;
+        }
+    }
+
+    /// Where a server can take none of the shares that are left, as it holds them in vain, lets it
+    /// take another's, and that one take what is left.
+    fn match_around_spoiled(&mut self) {
+        if self.spoiled.iter().all(BTreeSet::is_empty) {
+            return;
+        }
+        let edges: Vec<Vec<usize>> = (0..self.servers.len())
+            .map(|server| {
+                let held = self.held[server].iter();
+                let takes = |share: &&ShareNumber| {
+                    server < self.writable
+                        && !self.held[server].contains(share)
+                        && !self.spoiled[server].contains(share)
+                };
+                held.chain(self.wanted.iter().filter(takes)).map(|share| share.index()).collect()
+            })
+            .collect();
+        let mut partners = vec![None; ShareNumber::COUNT_MAX];
+        for (share, &server) in &self.placed {
+            partners[share.index()] = Some(server);
+        }
+        let free: Vec<usize> = (0..self.servers.len()).filter(|&s| !self.matched[s]).collect();
+        matching::extend(&edges, free, &mut partners);
+        for (share, server) in ShareNumber::first(ShareNumber::COUNT_MAX).zip(partners) {
+            if let Some(server) = server {
+                self.placed.insert(share, server);
+                self.matched[server] = true;
+            }
         }
     }
 
@@ -171,7 +213,9 @@ impl<'a, S: Ord + Clone> Work<'a, S> {
             }
         }
         for share in self.homeless() {
-            let least = (0..self.writable).min_by_key(|&server| (loads[server].len(), server));
+            let least = (0..self.writable)
+                .filter(|&server| !self.spoiled[server].contains(&share))
+                .min_by_key(|&server| (loads[server].len(), server));
             if let Some(server) = least {
                 loads[server].insert(share);
                 self.placed.insert(share, server);

@@ -23,6 +23,7 @@ fn candidates(
         readonly: readonly.to_vec(),
         shares: shares(0..count),
         existing: held.iter().map(|(s, held)| (*s, shares(held.iter().copied()))).collect(),
+        spoiled: BTreeMap::new(),
     }
 }
 
@@ -83,6 +84,23 @@ fn a_server_in_both_lists_takes_nothing_and_strangers_do_not_count() {
     );
 }
 
+#[test]
+fn a_corrupt_share_does_not_count_and_goes_elsewhere() {
+    let spoiled = |all: Candidates<u32>, server: u32, share: u8| Candidates {
+        spoiled: BTreeMap::from([(server, shares([share]))]),
+        ..all
+    };
+    // Server 1 holds share 0 in vain: it gets that of 2, which gets share 0 in turn.
+    check(
+        &spoiled(candidates(&[1, 2], &[], 2, &[(2, &[1])]), 1, 0),
+        "2 shares on 2 servers, happiness 2:\n  1 gets 1\n  2 gets 0\n",
+    );
+    check(
+        &spoiled(candidates(&[1], &[], 1, &[]), 1, 0),
+        "0 shares on 0 servers, happiness 0:\n  no server takes 0\n",
+    );
+}
+
 /// Reads `SERVER:SHARE,SHARE...` fields.
 fn held<'a>(fields: impl Iterator<Item = &'a str>) -> BTreeMap<u32, BTreeSet<ShareNumber>> {
     fields
@@ -113,7 +131,14 @@ fn no_less_happy_than_tahoe() {
         let readonly = servers(fields.next().unwrap());
         let existing = held(fields);
         let shares = shares(0..count);
-        let ours = Plan::new(&Candidates { writable, readonly, shares, existing }).happiness();
+        let ours = Plan::new(&Candidates {
+            writable,
+            readonly,
+            shares,
+            existing,
+            spoiled: BTreeMap::new(),
+        })
+        .happiness();
         assert!(ours >= theirs, "{ours} in {line}");
         *if ours == theirs { &mut same } else { &mut better } += 1;
     }
@@ -126,8 +151,11 @@ fn best(candidates: &Candidates<u32>) -> usize {
         let Some(share) = all.get(at) else { return used.len() };
         let mut best = go(at + 1, all, c, used);
         for (index, server) in c.writable.iter().chain(&c.readonly).enumerate() {
-            let holds = c.existing.get(server).is_some_and(|held| held.contains(share));
-            if (index < c.writable.len() || holds) && !used.contains(server) {
+            let is_in = |of: &BTreeMap<u32, BTreeSet<ShareNumber>>| {
+                of.get(server).is_some_and(|shares| shares.contains(share))
+            };
+            let takes = index < c.writable.len() && !is_in(&c.spoiled);
+            if (takes || is_in(&c.existing)) && !used.contains(server) {
                 used.push(*server);
                 best = best.max(go(at + 1, all, c, used));
                 used.pop();
@@ -140,18 +168,25 @@ fn best(candidates: &Candidates<u32>) -> usize {
 }
 
 fn any_candidates() -> impl Strategy<Value = Candidates<u32>> {
-    let held = prop::collection::btree_map(
-        0_u32..8,
-        prop::collection::btree_set((0_u8..6).prop_map(ShareNumber::new), 0..5),
-        0..8,
-    );
-    (Just((0..8).collect::<Vec<u32>>()).prop_shuffle(), 0_usize..5, 0_usize..4, 0_u8..6, held)
-        .prop_map(|(order, writable, readonly, count, existing)| Candidates {
-            writable: order[..writable].to_vec(),
-            readonly: order[writable..writable + readonly].to_vec(),
-            shares: shares(0..count),
-            existing,
-        })
+    let some = |servers: std::ops::Range<usize>| {
+        let shares = prop::collection::btree_set((0_u8..6).prop_map(ShareNumber::new), 0..5);
+        prop::collection::btree_map(0_u32..8, shares, servers)
+    };
+    let sizes = (0_usize..5, 0_usize..4, 0_u8..6);
+    (Just((0..8).collect::<Vec<u32>>()).prop_shuffle(), sizes, some(0..8), some(0..4)).prop_map(
+        |(order, (writable, readonly, count), existing, mut spoiled)| {
+            for (server, held) in &existing {
+                spoiled.entry(*server).and_modify(|shares| *shares = &*shares - held);
+            }
+            Candidates {
+                writable: order[..writable].to_vec(),
+                readonly: order[writable..writable + readonly].to_vec(),
+                shares: shares(0..count),
+                existing,
+                spoiled,
+            }
+        },
+    )
 }
 
 proptest! {
@@ -166,11 +201,18 @@ proptest! {
         for (share, to) in plan.assignments() {
             let held = candidates.existing.get(&to.server);
             prop_assert_eq!(to.exists, held.is_some_and(|held| held.contains(share)));
-            prop_assert!(to.exists || candidates.writable.contains(&to.server));
+            let is_spoiled =
+                candidates.spoiled.get(&to.server).is_some_and(|shares| shares.contains(share));
+            prop_assert!(to.exists || candidates.writable.contains(&to.server) && !is_spoiled);
             prop_assert!(!plan.unplaced().contains(share));
         }
         prop_assert_eq!(plan.assignments().len() + plan.unplaced().len(), candidates.shares.len());
-        prop_assert!(candidates.writable.is_empty() || plan.unplaced().is_empty());
+        for share in plan.unplaced() {
+            let is_spoiled = |server: &u32| {
+                candidates.spoiled.get(server).is_some_and(|shares| shares.contains(share))
+            };
+            prop_assert!(candidates.writable.iter().all(is_spoiled));
+        }
     }
 
     #[test]
@@ -210,12 +252,13 @@ proptest! {
     #[test]
     fn names_of_servers_do_not_matter_only_their_order(candidates in any_candidates()) {
         let rename = |server: &u32| format!("{:02}", 50 - server);
-        let held = candidates.existing.iter();
+        let (held, spoiled) = (candidates.existing.iter(), candidates.spoiled.iter());
         let renamed = Candidates {
             writable: candidates.writable.iter().map(rename).collect(),
             readonly: candidates.readonly.iter().map(rename).collect(),
             shares: candidates.shares.clone(),
             existing: held.map(|(s, held)| (rename(s), held.clone())).collect(),
+            spoiled: spoiled.map(|(s, shares)| (rename(s), shares.clone())).collect(),
         };
         let (plan, other) = (Plan::new(&candidates), Plan::new(&renamed));
         for (share, to) in plan.assignments() {

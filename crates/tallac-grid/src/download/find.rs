@@ -28,11 +28,11 @@ const QUESTIONS_MAX: usize = 10;
 
 /// Where a share is.
 #[derive(Debug, Clone)]
-pub(super) struct Location {
-    pub(super) server: Arc<GridServer>,
-    pub(super) share: ShareNumber,
+pub(crate) struct Location {
+    pub(crate) server: Arc<GridServer>,
+    pub(crate) share: ShareNumber,
     /// How often it was too slow.
-    pub(super) tries: u32,
+    pub(crate) tries: u32,
 }
 
 /// A server's answer, or none.
@@ -64,6 +64,26 @@ impl Finder {
             first: VecDeque::new(),
             further: VecDeque::new(),
             answered: 0,
+        }
+    }
+
+    /// Of a file whose shares are known; nobody is asked.
+    pub(super) fn known(storage_index: StorageIndex, locations: Vec<Location>) -> Self {
+        let (mut first, mut further) = (VecDeque::new(), VecDeque::new());
+        let mut servers = BTreeSet::new();
+        for location in locations {
+            let is_first = servers.insert(location.server.info().id.clone());
+            if is_first { &mut first } else { &mut further }.push_back(location);
+        }
+        Self {
+            storage_index,
+            total: ShareNumber::COUNT_MAX,
+            unasked: VecDeque::new(),
+            asking: FuturesUnordered::new(),
+            first,
+            further,
+            answered: servers.len(),
+            unanswered: 0,
         }
     }
 

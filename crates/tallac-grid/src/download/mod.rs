@@ -4,17 +4,24 @@
 //! them open and replaces those that fail; *run* fetches and decodes a few segments; here they are
 //! strung together to a stream that is a little ahead of whoever reads it.
 
+mod ciphertext;
 mod error;
 mod find;
 mod open;
 mod pool;
 mod run;
 mod share;
+mod subject;
 mod target;
+mod verify;
 
+pub(crate) use ciphertext::Ciphertext;
 pub use error::DownloadError;
+pub(crate) use find::Location;
 pub(crate) use open::OpenFiles;
+pub(crate) use subject::Subject;
 pub use target::{DownloadTarget, FileTarget, WriterTarget};
+pub(crate) use verify::{Flaw, verify};
 
 use std::ops::Range;
 use std::pin::Pin;
@@ -84,25 +91,33 @@ impl Downloader {
             return Ok(Box::pin(futures_util::stream::empty()));
         }
         let (file, geometry) = self.open(cap, range.start).await?;
+        Ok(Box::pin(self.stream(file, geometry, range)))
+    }
+
+    /// What a file that is open holds in a range.
+    fn stream(
+        &self,
+        file: Arc<File>,
+        geometry: Geometry,
+        range: Range<u64>,
+    ) -> impl Stream<Item = Result<Bytes, DownloadError>> + Send + 'static {
         let grid = self.grid.clone();
         let runs = futures_util::stream::iter(runs(geometry, range.clone()));
-        let pieces = runs
-            .map(move |segments| {
-                let (file, grid) = (Arc::clone(&file), grid.clone());
-                let range = range.clone();
-                let first = geometry.segment_offset(segments.start);
-                let running = Arc::clone(&file);
-                let run = tokio::spawn(async move { running.run(segments).await });
-                async move {
-                    let plaintext = match AbortOnDropHandle::new(run).await {
-                        Ok(result) => result.inspect_err(|_| grid.open_files().drop_file(&file))?,
-                        Err(error) => std::panic::resume_unwind(error.into_panic()),
-                    };
-                    Ok(trim(plaintext.into(), first, &range))
-                }
-            })
-            .buffered(RUNS_AHEAD);
-        Ok(Box::pin(pieces))
+        runs.map(move |segments| {
+            let (file, grid) = (Arc::clone(&file), grid.clone());
+            let range = range.clone();
+            let first = geometry.segment_offset(segments.start);
+            let running = Arc::clone(&file);
+            let run = tokio::spawn(async move { running.run(segments).await });
+            async move {
+                let plaintext = match AbortOnDropHandle::new(run).await {
+                    Ok(result) => result.inspect_err(|_| grid.open_files().drop_file(&file))?,
+                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                };
+                Ok(trim(plaintext.into(), first, &range))
+            }
+        })
+        .buffered(RUNS_AHEAD)
     }
 
     /// The file of a cap with enough shares open: the one that was opened a moment ago, or anew.

@@ -1,21 +1,21 @@
 //! One file on its way down: `k` shares of it open, replaced as they fail.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tallac_core::cap::{ChkReadCap, EncryptionKey};
-use tallac_core::hash::Hash;
-use tallac_core::ids::{ShareNumber, StorageIndex};
-use tallac_core::immutable::{
-    Encoding, FileVerifier, Geometry, SEGMENT_SIZE_DEFAULT, SEGMENTS_MAX, SegmentDecoder,
-};
+use tallac_core::ids::ShareNumber;
+use tallac_core::immutable::{FileVerifier, Geometry, SEGMENT_SIZE_DEFAULT, SegmentDecoder, Ueb};
 use tallac_core::storage::{ShareKind, StorageError};
 use tokio::sync::{Mutex, OnceCell, RwLock};
 
 use super::error::DownloadError;
 use super::find::{Finder, Location};
 use super::share::{OpenError, OpenShare, Opened};
+use super::subject::Subject;
+use crate::check::BadShare;
 use crate::grid::Grid;
 use crate::patience::{Patience, gather};
 use crate::servers::GridServer;
@@ -34,22 +34,22 @@ pub(super) fn patience(tries: u32) -> Patience {
 
 /// A file that is being downloaded.
 pub(super) struct File {
-    pub(super) storage_index: StorageIndex,
-    pub(super) encoding: Encoding,
-    pub(super) size: u64,
-    pub(super) ueb_hash: Hash,
-    key: EncryptionKey,
+    pub(super) subject: Subject,
+    /// None where the ciphertext is wanted.
+    key: Option<EncryptionKey>,
     /// Where reading begins: the segment there is fetched along with the hashes.
     start: u64,
     /// Sizes as most files have them, to read before the true ones are known.
     guess: Geometry,
     proven: OnceCell<Proven>,
     pool: Mutex<Pool>,
+    /// Shares that were found corrupt.
+    corrupt: std::sync::Mutex<Vec<BadShare>>,
 }
 
 impl std::fmt::Debug for File {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "File({})", self.storage_index)
+        write!(f, "File({})", self.subject.storage_index)
     }
 }
 
@@ -58,6 +58,8 @@ pub(super) struct Proven {
     pub(super) verifier: RwLock<FileVerifier>,
     pub(super) decoder: SegmentDecoder,
     pub(super) geometry: Geometry,
+    pub(super) ueb: Ueb,
+    pub(super) ueb_bytes: Bytes,
 }
 
 struct Pool {
@@ -66,32 +68,40 @@ struct Pool {
 }
 
 impl File {
+    /// A file to be decrypted, read from `start` on.
     pub(super) fn new(grid: &Grid, cap: &ChkReadCap, start: u64) -> Result<Self, DownloadError> {
-        let encoding = cap.encoding()?;
-        let guess = Geometry::for_upload(encoding, cap.size(), SEGMENT_SIZE_DEFAULT)?;
-        if guess.segment_count() > SEGMENTS_MAX {
-            return Err(DownloadError::TooManySegments { size: cap.size() });
-        }
-        let finder = Finder::new(grid, cap.storage_index(), encoding.total().into());
+        let subject = Subject::of(&cap.to_verifier())?;
+        let total = subject.encoding.total().into();
+        let finder = Finder::new(grid, subject.storage_index, total);
+        Self::with(subject, Some(cap.key().clone()), finder, start)
+    }
+
+    /// A file that is to stay encrypted, of shares that are known.
+    pub(super) fn encrypted(subject: Subject, known: Finder) -> Result<Self, DownloadError> {
+        Self::with(subject, None, known, 0)
+    }
+
+    fn with(
+        subject: Subject,
+        key: Option<EncryptionKey>,
+        finder: Finder,
+        start: u64,
+    ) -> Result<Self, DownloadError> {
         Ok(Self {
-            storage_index: cap.storage_index(),
-            encoding,
-            size: cap.size(),
-            ueb_hash: *cap.shape().ueb_hash.as_bytes(),
-            key: cap.key().clone(),
+            key,
             start,
-            guess,
+            guess: subject.guess()?,
+            subject,
             proven: OnceCell::new(),
             pool: Mutex::new(Pool { finder, open: Vec::new() }),
+            corrupt: std::sync::Mutex::default(),
         })
     }
 
     /// Whether it is the file of this cap, the same in all that the cap says.
     pub(super) fn is_of(&self, cap: &ChkReadCap) -> bool {
-        self.key == *cap.key()
-            && self.size == cap.size()
-            && self.ueb_hash == *cap.shape().ueb_hash.as_bytes()
-            && cap.encoding().is_ok_and(|encoding| encoding == self.encoding)
+        self.key.as_ref() == Some(cap.key())
+            && Subject::of(&cap.to_verifier()).is_ok_and(|subject| subject == self.subject)
     }
 
     /// Finds and opens enough shares to begin.
@@ -118,7 +128,7 @@ impl File {
         &self,
         has: &BTreeSet<ShareNumber>,
     ) -> Result<Vec<Arc<OpenShare>>, DownloadError> {
-        let wanted = usize::from(self.encoding.needed()).saturating_sub(has.len());
+        let wanted = usize::from(self.subject.encoding.needed()).saturating_sub(has.len());
         let mut pool = self.pool.lock().await;
         loop {
             let usable: Vec<_> =
@@ -129,7 +139,7 @@ impl File {
             let taken = pool.open.iter().map(|s| s.number()).chain(has.iter().copied()).collect();
             let missing = wanted - usable.len();
             // A large file is worth asking everybody: the fastest then serve all of it.
-            let eager = if self.size > SEGMENT_SIZE_DEFAULT { usize::MAX } else { 0 };
+            let eager = if self.subject.size > SEGMENT_SIZE_DEFAULT { usize::MAX } else { 0 };
             let found = pool.finder.find(missing, eager, &taken).await;
             if found.is_empty() {
                 return Err(self.not_enough(usable.len() + has.len(), &pool.finder));
@@ -140,7 +150,7 @@ impl File {
 
     fn not_enough(&self, found: usize, finder: &Finder) -> DownloadError {
         let (asked, unanswered) = finder.asked();
-        let needed = self.encoding.needed().into();
+        let needed = self.subject.encoding.needed().into();
         if found == 0 {
             DownloadError::NoShares { asked, unanswered }
         } else {
@@ -175,8 +185,13 @@ impl File {
         if self.proven.get().is_none() {
             let verifier = FileVerifier::new(opened.ueb.clone());
             let geometry = *verifier.geometry();
-            let decoder = SegmentDecoder::new(geometry, self.key.expose());
-            let proven = Proven { verifier: RwLock::new(verifier), decoder, geometry };
+            let decoder = match &self.key {
+                Some(key) => SegmentDecoder::new(geometry, key.expose()),
+                None => SegmentDecoder::for_ciphertext(geometry),
+            };
+            let (ueb, ueb_bytes) = (opened.ueb.clone(), opened.ueb_bytes.clone());
+            let verifier = RwLock::new(verifier);
+            let proven = Proven { verifier, decoder, geometry, ueb, ueb_bytes };
             let _ = self.proven.set(proven);
         }
         let proven = self.proven().map_err(OpenError::File)?;
@@ -244,14 +259,16 @@ impl File {
     }
 
     fn advise(&self, server: &Arc<GridServer>, share: ShareNumber, reason: String) {
-        let si = self.storage_index;
-        tracing::warn!(server = %server.info().id, %si, %share, reason, "corrupt share");
-        let storage = server.storage_arc();
-        tokio::spawn(async move {
-            let advice = storage.advise_corrupt(ShareKind::Immutable, si, share, reason);
-            if let Err(error) = advice.await {
-                tracing::debug!(%si, %share, %error, "corruption was not reported");
-            }
-        });
+        let storage_index = self.subject.storage_index;
+        let mut corrupt = self.corrupt.lock().unwrap_or_else(PoisonError::into_inner);
+        let (id, why) = (server.info().id.clone(), reason.clone());
+        corrupt.push(BadShare { server: id, storage_index, share, reason: why });
+        drop(corrupt);
+        server.advise_corrupt(ShareKind::Immutable, storage_index, share, reason);
+    }
+
+    /// Shares that were found corrupt until now.
+    pub(super) fn corrupt_shares(&self) -> Vec<BadShare> {
+        self.corrupt.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

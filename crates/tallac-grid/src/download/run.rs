@@ -26,7 +26,7 @@ impl File {
         self: Arc<Self>,
         segments: Range<u64>,
     ) -> Result<Vec<u8>, DownloadError> {
-        let needed = usize::from(self.encoding.needed());
+        let needed = usize::from(self.subject.encoding.needed());
         let mut fetched: Vec<Fetched> = Vec::with_capacity(needed);
         loop {
             let has: BTreeSet<ShareNumber> = fetched.iter().map(|(s, _)| s.number()).collect();
@@ -56,7 +56,7 @@ impl File {
     ) -> Result<(), DownloadError> {
         let geometry = &self.proven()?.geometry;
         let tries = shares.iter().map(|share| share.location().tries).max().unwrap_or(0);
-        let reads = shares.iter().map(|share| share.run(self, geometry, segments.clone()));
+        let reads = shares.iter().map(|share| share.run(&self.subject, geometry, segments.clone()));
         let answers = gather(reads.collect::<Vec<_>>(), patience(tries)).await;
         for (share, answer) in shares.into_iter().zip(answers) {
             match answer {

@@ -20,12 +20,13 @@ use tokio::time::timeout;
 use super::error::DownloadError;
 use super::find::Location;
 use super::pool::File;
+use super::subject::Subject;
 
 /// Shares up to this size are read whole, in one request.
-const WHOLE_MAX: u64 = 64 << 10;
+pub(super) const WHOLE_MAX: u64 = 64 << 10;
 
 /// Room for fields of the UEB that only other writers have.
-const UEB_SLACK: u64 = 512;
+pub(super) const UEB_SLACK: u64 = 512;
 
 /// How long a server may say nothing in the middle of an answer.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
@@ -47,13 +48,13 @@ impl From<StorageError> for OpenError {
 }
 
 /// A piece of a share, and where it begins.
-struct Piece {
-    offset: u64,
-    bytes: Bytes,
+pub(super) struct Piece {
+    pub(super) offset: u64,
+    pub(super) bytes: Bytes,
 }
 
 impl Piece {
-    fn get(&self, range: Range<u64>) -> Option<Bytes> {
+    pub(super) fn get(&self, range: Range<u64>) -> Option<Bytes> {
         let from = usize::try_from(range.start.checked_sub(self.offset)?).ok()?;
         let to = usize::try_from(range.end.checked_sub(self.offset)?).ok()?;
         (from <= to && to <= self.bytes.len()).then(|| self.bytes.slice(from..to))
@@ -63,6 +64,7 @@ impl Piece {
 /// What was read of a share; only its UEB is proven.
 pub(super) struct Opened {
     pub(super) ueb: Ueb,
+    pub(super) ueb_bytes: Bytes,
     pub(super) crypttext_tree: Option<Bytes>,
     layout: ShareLayout,
     block_tree: Bytes,
@@ -99,30 +101,31 @@ impl OpenShare {
         with_crypttext_tree: bool,
     ) -> Result<Opened, OpenError> {
         let (geometry, first) = file.sizes();
+        let subject = &file.subject;
         let layout = ShareLayout::for_upload(&geometry);
         let end = layout.share_size(Ueb::len_for(&geometry)) + UEB_SLACK;
         let (hashes, blocks) = if end <= WHOLE_MAX {
-            let bytes = read(file, location, 0..end).await?;
+            let bytes = read(subject, location, 0..end).await?;
             (Piece { offset: 0, bytes: bytes.clone() }, Piece { offset: 0, bytes })
         } else {
             let from = if with_crypttext_tree { layout.crypttext_tree } else { layout.block_tree };
             let at = layout.data + geometry.block_offset(first);
             let (hashes, blocks) = tokio::try_join!(
-                read(file, location, from..end),
-                read(file, location, at..at + geometry.block_len(first)),
+                read(subject, location, from..end),
+                read(subject, location, at..at + geometry.block_len(first)),
             )?;
             (Piece { offset: from, bytes: hashes }, Piece { offset: at, bytes: blocks })
         };
-        match parse(file, &layout, &geometry, &hashes) {
+        match parse(subject, &layout, &geometry, &hashes) {
             Some(opened) => Ok(Opened { blocks: Some(blocks), ..opened }),
-            None => read_by_header(file, location).await,
+            None => read_by_header(subject, location).await,
         }
     }
 
     /// The blocks of a run of segments.
     pub(super) async fn run(
         &self,
-        file: &File,
+        subject: &Subject,
         geometry: &Geometry,
         segments: Range<u64>,
     ) -> Result<Bytes, StorageError> {
@@ -132,7 +135,7 @@ impl OpenShare {
         if let Some(bytes) = self.blocks.as_ref().and_then(|piece| piece.get(range.clone())) {
             return Ok(bytes);
         }
-        let bytes = read(file, &self.location, range).await?;
+        let bytes = read(subject, &self.location, range).await?;
         if bytes.len() as u64 == len {
             Ok(bytes)
         } else {
@@ -150,7 +153,7 @@ impl Opened {
     ) -> Result<Bytes, OpenError> {
         let at = self.layout.crypttext_tree;
         let len = tree_len(&self.ueb.geometry);
-        Ok(read(file, location, at..at + len).await?)
+        Ok(read(&file.subject, location, at..at + len).await?)
     }
 
     /// Proves all that was read.
@@ -173,9 +176,14 @@ impl Opened {
 
 /// Takes the hashes out of what was read where a writer of today puts them; `None` when they are
 /// not there.
-fn parse(file: &File, layout: &ShareLayout, geometry: &Geometry, piece: &Piece) -> Option<Opened> {
-    let ueb = ueb_in(layout, piece)?;
-    let ueb = Ueb::parse(&ueb, &file.ueb_hash, file.encoding, file.size).ok()?;
+fn parse(
+    subject: &Subject,
+    layout: &ShareLayout,
+    geometry: &Geometry,
+    piece: &Piece,
+) -> Option<Opened> {
+    let ueb_bytes = ueb_in(layout, piece)?;
+    let ueb = Ueb::parse(&ueb_bytes, &subject.ueb_hash, subject.encoding, subject.size).ok()?;
     if ueb.geometry != *geometry {
         return None;
     }
@@ -187,60 +195,64 @@ fn parse(file: &File, layout: &ShareLayout, geometry: &Geometry, piece: &Piece) 
         layout: *layout,
         blocks: None,
         ueb,
+        ueb_bytes,
     })
 }
 
 /// The UEB at the end of what was read.
-fn ueb_in(layout: &ShareLayout, piece: &Piece) -> Option<Bytes> {
+pub(super) fn ueb_in(layout: &ShareLayout, piece: &Piece) -> Option<Bytes> {
     let at = layout.ueb + layout.version.field_len();
     let len = piece.get(layout.ueb..at)?.iter().fold(0, |len: u64, &b| len << 8 | u64::from(b));
     if len > UEB_LEN_MAX { None } else { piece.get(at..at + len) }
 }
 
 /// Reads a share of any layout by what its header says.
-async fn read_by_header(file: &File, location: &Location) -> Result<Opened, OpenError> {
+async fn read_by_header(subject: &Subject, location: &Location) -> Result<Opened, OpenError> {
     let corrupt = |what: &dyn std::fmt::Display| OpenError::Corrupt(what.to_string());
-    let header = read(file, location, 0..HEADER_LEN_MAX as u64).await?;
+    let header = read(subject, location, 0..HEADER_LEN_MAX as u64).await?;
     let layout = ShareLayout::parse(&header).map_err(|e| corrupt(&e))?;
     let end = layout
         .ueb
         .checked_add(layout.version.field_len() + UEB_LEN_MAX)
         .ok_or_else(|| corrupt(&"the UEB's offset is absurd"))?;
-    let bytes = read(file, location, layout.ueb..end).await?;
+    let bytes = read(subject, location, layout.ueb..end).await?;
     let piece = Piece { offset: layout.ueb, bytes };
-    let ueb = ueb_in(&layout, &piece).ok_or_else(|| corrupt(&"the UEB is cut short"))?;
-    let ueb =
-        Ueb::parse(&ueb, &file.ueb_hash, file.encoding, file.size).map_err(
-            |error| match error {
-                UebError::WrongHash => corrupt(&error),
-                _ => OpenError::File(DownloadError::broken(&error)),
-            },
-        )?;
+    let ueb_bytes = ueb_in(&layout, &piece).ok_or_else(|| corrupt(&"the UEB is cut short"))?;
+    let ueb = Ueb::parse(&ueb_bytes, &subject.ueb_hash, subject.encoding, subject.size).map_err(
+        |error| match error {
+            UebError::WrongHash => corrupt(&error),
+            _ => OpenError::File(DownloadError::broken(&error)),
+        },
+    )?;
     if ueb.geometry.segment_count() > SEGMENTS_MAX {
-        return Err(OpenError::File(DownloadError::TooManySegments { size: file.size }));
+        return Err(OpenError::File(DownloadError::TooManySegments { size: subject.size }));
     }
     layout.check(&ueb.geometry).map_err(|e| corrupt(&e))?;
     let tree = tree_len(&ueb.geometry);
     let (crypttext_tree, block_tree, chain) = tokio::try_join!(
-        read(file, location, layout.crypttext_tree..layout.crypttext_tree + tree),
-        read(file, location, layout.block_tree..layout.block_tree + tree),
-        read(file, location, layout.share_hashes..layout.ueb),
+        read(subject, location, layout.crypttext_tree..layout.crypttext_tree + tree),
+        read(subject, location, layout.block_tree..layout.block_tree + tree),
+        read(subject, location, layout.share_hashes..layout.ueb),
     )?;
     let crypttext_tree = Some(crypttext_tree);
-    Ok(Opened { ueb, crypttext_tree, layout, block_tree, chain, blocks: None })
+    Ok(Opened { ueb, ueb_bytes, crypttext_tree, layout, block_tree, chain, blocks: None })
 }
 
 /// Bytes of a hash tree over the segments.
-const fn tree_len(geometry: &Geometry) -> u64 {
+pub(super) const fn tree_len(geometry: &Geometry) -> u64 {
     (2 * geometry.segment_count().next_power_of_two() - 1) * 32
 }
 
 /// Reads a range of a share into memory; shorter where the share ends.
-async fn read(file: &File, location: &Location, range: Range<u64>) -> Result<Bytes, StorageError> {
+pub(super) async fn read(
+    subject: &Subject,
+    location: &Location,
+    range: Range<u64>,
+) -> Result<Bytes, StorageError> {
     let len_max = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
     let request = ReadRequest {
         kind: ShareKind::Immutable,
-        storage_index: file.storage_index,
+        storage_index: subject.storage_index,
         share_number: location.share,
         range: Some(range),
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use tallac_core::cap::{Fingerprint, MutableFormat};
+use tallac_core::cap::{FileCap, Fingerprint, MutableFormat};
 use tallac_core::ids::StorageIndex;
 use tallac_core::storage::{ReadVector, ShareKind, SlotReadAnswer, SlotReadRequest, StorageError};
 use tokio::time::{Instant, timeout_at};
@@ -32,6 +32,19 @@ pub(crate) struct Subject {
     pub(crate) fingerprint: Fingerprint,
 }
 
+impl Subject {
+    /// The file of any cap of a mutable file.
+    pub(crate) const fn of(cap: &FileCap) -> Option<Self> {
+        let (storage_index, format, fingerprint) = match cap {
+            FileCap::SskWrite(cap) => (cap.storage_index(), cap.format(), cap.fingerprint()),
+            FileCap::SskRead(cap) => (cap.storage_index(), cap.format(), cap.fingerprint()),
+            FileCap::SskVerify(cap) => (cap.storage_index(), cap.format(), cap.fingerprint()),
+            FileCap::Lit(_) | FileCap::ChkRead(_) | FileCap::ChkVerify(_) => return None,
+        };
+        Some(Self { storage_index, format, fingerprint: *fingerprint })
+    }
+}
+
 /// Makes a map anew.
 pub(crate) async fn update(grid: &Grid, subject: Subject, mode: Mode) -> ServerMap {
     // A writer asks those as well that failed lately: two writers that each leave out other
@@ -40,6 +53,25 @@ pub(crate) async fn update(grid: &Grid, subject: Subject, mode: Mode) -> ServerM
         Mode::Read => grid.servers().ring(&subject.storage_index),
         Mode::Write | Mode::Check => grid.servers().whole_ring(&subject.storage_index),
     };
+    ask(grid, subject, mode, (servers, FRONT_LEN)).await
+}
+
+/// Makes a map of all shares that these servers have, of which so many bytes are read.
+pub(crate) async fn survey(
+    grid: &Grid,
+    subject: Subject,
+    servers: Vec<Arc<GridServer>>,
+    front_len: u64,
+) -> ServerMap {
+    ask(grid, subject, Mode::Check, (servers, front_len)).await
+}
+
+async fn ask(
+    grid: &Grid,
+    subject: Subject,
+    mode: Mode,
+    (servers, front_len): (Vec<Arc<GridServer>>, u64),
+) -> ServerMap {
     let encoding = grid.config().encoding;
     let mut update = MapUpdate::new(
         servers.clone(),
@@ -57,7 +89,7 @@ pub(crate) async fn update(grid: &Grid, subject: Subject, mode: Mode) -> ServerM
             asked += 1;
             deadline = Instant::now() + ANSWER_MAX;
             let server = Arc::clone(&servers[place]);
-            waiting.push(async move { (place, read_front(&server, subject).await) });
+            waiting.push(async move { (place, read_front(&server, subject, front_len).await) });
         }
         if update.pending() == 0 {
             break;
@@ -82,11 +114,15 @@ pub(crate) async fn update(grid: &Grid, subject: Subject, mode: Mode) -> ServerM
     map
 }
 
-async fn read_front(server: &GridServer, subject: Subject) -> Result<SlotReadAnswer, StorageError> {
+async fn read_front(
+    server: &GridServer,
+    subject: Subject,
+    front_len: u64,
+) -> Result<SlotReadAnswer, StorageError> {
     let request = SlotReadRequest {
         storage_index: subject.storage_index,
         share_numbers: Vec::new(),
-        reads: vec![ReadVector::new(0, FRONT_LEN)],
+        reads: vec![ReadVector::new(0, front_len)],
     };
     let asked = Instant::now();
     let answer = server.storage().read_slot(request).await;
@@ -104,12 +140,7 @@ fn report_damaged(map: &ServerMap, storage_index: StorageIndex) {
         if !told.insert((*number, *place)) {
             continue;
         }
-        let (server, number, why) = (map.servers[*place].storage_arc(), *number, why.clone());
-        tracing::warn!(server = %map.servers[*place].info().id, share = number.get(), %why,
-            %storage_index, "damaged mutable share");
-        tokio::spawn(async move {
-            let kind = ShareKind::Mutable;
-            let _ = server.advise_corrupt(kind, storage_index, number, why).await;
-        });
+        let server = &map.servers[*place];
+        server.advise_corrupt(ShareKind::Mutable, storage_index, *number, why.clone());
     }
 }

@@ -9,6 +9,7 @@ mod encode;
 mod key;
 mod present;
 mod push;
+mod restore;
 mod results;
 mod select;
 
@@ -16,6 +17,7 @@ pub use ciphertext::{CiphertextFile, CiphertextResults};
 pub use key::{ConvergentKeyHasher, FileKey};
 pub use present::CompleteFile;
 pub use results::{ImmutableCap, UploadError, UploadResults};
+pub(crate) use select::KnownShares;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -38,6 +38,8 @@ struct Candidate {
     /// Whether it told what it has.
     known: bool,
     has: BTreeSet<ShareNumber>,
+    /// What it has that is corrupt.
+    spoiled: BTreeSet<ShareNumber>,
     /// What it made room for.
     allocated: BTreeSet<ShareNumber>,
 }
@@ -54,6 +56,17 @@ pub(super) struct Selector {
     /// Servers that are left out because no grid manager vouches for them.
     not_permitted: usize,
     grid: Grid,
+}
+
+/// What is known of the shares of a file that is to be repaired.
+#[derive(Debug, Clone)]
+pub(crate) struct KnownShares {
+    pub(crate) storage_index: StorageIndex,
+    pub(crate) good: Vec<(ServerId, ShareNumber)>,
+    /// Corrupt ones: they stay where they are.
+    pub(crate) spoiled: Vec<(ServerId, ShareNumber)>,
+    /// Servers that answered.
+    pub(crate) responding: BTreeSet<ServerId>,
 }
 
 /// Shares with room made for them, and shares that are there.
@@ -129,6 +142,7 @@ impl Selector {
                 answers: true,
                 known: false,
                 has: BTreeSet::new(),
+                spoiled: BTreeSet::new(),
                 allocated: BTreeSet::new(),
                 server,
             })
@@ -144,6 +158,45 @@ impl Selector {
             not_permitted,
             grid: grid.clone(),
         }
+    }
+
+    /// For shares of `share_size` bytes of a file some of whose shares are known: servers are asked
+    /// for room only. Any placement will do.
+    pub(super) fn for_repair(
+        grid: &Grid,
+        geometry: &Geometry,
+        share_size: u64,
+        known: &KnownShares,
+    ) -> Self {
+        let mut selector = Self::new(grid, geometry, known.storage_index, 0);
+        selector.share_size = share_size;
+        let is_candidate = |all: &[Candidate], server: &GridServer| {
+            all.iter().any(|candidate| candidate.server.info().id == server.info().id)
+        };
+        for server in grid.servers().ring(&known.storage_index) {
+            if !is_candidate(&selector.candidates, &server) {
+                selector.candidates.push(Candidate {
+                    writable: false,
+                    answers: true,
+                    known: true,
+                    has: BTreeSet::new(),
+                    spoiled: BTreeSet::new(),
+                    allocated: BTreeSet::new(),
+                    server,
+                });
+            }
+        }
+        for candidate in &mut selector.candidates {
+            let of = |shares: &[(ServerId, ShareNumber)]| -> BTreeSet<ShareNumber> {
+                let id = &candidate.server.info().id;
+                shares.iter().filter(|(server, _)| server == id).map(|(_, share)| *share).collect()
+            };
+            (candidate.has, candidate.spoiled) = (of(&known.good), of(&known.spoiled));
+            candidate.known = true;
+            candidate.answers = known.responding.contains(&candidate.server.info().id);
+            candidate.writable &= takes_shares_of(&candidate.server, share_size);
+        }
+        selector
     }
 
     pub(super) async fn select(mut self) -> Result<Selection, UploadError> {
@@ -186,7 +239,9 @@ impl Selector {
             .map(|(i, c)| (i, c.has.union(&c.allocated).copied().collect()))
             .collect();
         let (writable, readonly) = (of(true), of(false));
-        Plan::new(&Candidates { writable, readonly, shares: self.shares.clone(), existing })
+        let spoiled = self.candidates.iter().enumerate().map(|(i, c)| (i, c.spoiled.clone()));
+        let (shares, spoiled) = (self.shares.clone(), spoiled.collect());
+        Plan::new(&Candidates { writable, readonly, shares, existing, spoiled })
     }
 
     /// What to ask next: room for planned shares that have none, and a listing from those that
@@ -255,7 +310,7 @@ impl Selector {
             }
             Ok(Answer::Allocation(Allocation { already_have, allocated })) => {
                 candidate.known = true;
-                candidate.has = already_have;
+                candidate.has = &already_have - &candidate.spoiled;
                 candidate.allocated.extend(&allocated);
                 // One that refused will refuse again: it is full, or another upload is at it.
                 let taken = |share| candidate.has.contains(share) || allocated.contains(share);

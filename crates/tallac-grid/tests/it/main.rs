@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 mod assisted;
+mod check;
+mod check_deep;
+mod check_mutable;
 mod collisions;
 mod directory;
 mod directory_edits;

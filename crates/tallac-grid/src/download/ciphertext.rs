@@ -1,0 +1,59 @@
+//! Download of a file that stays encrypted, from shares that are known: what a repair is made of.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use tallac_core::immutable::Ueb;
+
+use super::find::{Finder, Location};
+use super::pool::File;
+use super::subject::Subject;
+use super::{DownloadError, Downloader, PlaintextStream};
+use crate::check::BadShare;
+
+/// A file of which enough shares are open.
+#[derive(Debug)]
+pub(crate) struct Ciphertext {
+    downloader: Downloader,
+    file: Arc<File>,
+    ueb: Ueb,
+    ueb_bytes: Bytes,
+}
+
+impl Downloader {
+    /// Opens a file by its verify cap, with the shares at these places and no others. With an error
+    /// come the shares that turned out to be corrupt.
+    pub(crate) async fn open_ciphertext(
+        &self,
+        subject: Subject,
+        known: Vec<Location>,
+    ) -> Result<Ciphertext, (DownloadError, Vec<BadShare>)> {
+        let finder = Finder::known(subject.storage_index, known);
+        let file = File::encrypted(subject, finder).map_err(|error| (error, Vec::new()))?;
+        let file = Arc::new(file);
+        let failed = |error| (error, file.corrupt_shares());
+        file.open().await.map_err(failed)?;
+        let proven = file.proven().map_err(failed)?;
+        let (ueb, ueb_bytes) = (proven.ueb.clone(), proven.ueb_bytes.clone());
+        Ok(Ciphertext { downloader: self.clone(), file, ueb, ueb_bytes })
+    }
+}
+
+impl Ciphertext {
+    /// What vouches for the file, and its very bytes.
+    pub(crate) fn ueb(&self) -> (Ueb, Bytes) {
+        (self.ueb.clone(), self.ueb_bytes.clone())
+    }
+
+    /// All of it, in order.
+    pub(crate) fn stream(&self) -> PlaintextStream {
+        let all = 0..self.ueb.geometry.size();
+        self.downloader.stream(Arc::clone(&self.file), self.ueb.geometry, all).boxed()
+    }
+
+    /// Shares that turned out to be corrupt until now.
+    pub(crate) fn corrupt_shares(&self) -> Vec<BadShare> {
+        self.file.corrupt_shares()
+    }
+}
