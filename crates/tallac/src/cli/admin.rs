@@ -11,6 +11,7 @@ use clap::Args;
 use tallac_core::crypto::SigningKey;
 use tallac_core::grid_manager::SignedCertificate;
 
+use super::migrate_crawler::{self, MigrateArgs};
 use super::{Globals, UsageError};
 use crate::config::{CONFIG_FILE, Ini, NodeDirectory, set_value};
 use crate::files::{self, Access};
@@ -27,6 +28,7 @@ pub(super) enum Command {
         #[arg(value_name = "PRIVKEY")]
         private: String,
     },
+    MigrateCrawler(MigrateArgs),
     AddGridManagerCert(CertificateArgs),
 }
 
@@ -51,6 +53,7 @@ pub(super) fn run(command: Command, globals: &Globals) -> Result<ExitCode> {
     let key = match command {
         Command::GenerateKeypair => generate_key()?,
         Command::DerivePubkey { private } => SigningKey::from_text(&private)?,
+        Command::MigrateCrawler(args) => return migrate_crawler::run(&args, globals),
         Command::AddGridManagerCert(args) => return add_certificate(args, globals),
     };
     globals.say(format!("private: {}", *key.expose_text()))?;

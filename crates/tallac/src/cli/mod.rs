@@ -25,6 +25,7 @@ mod location;
 mod ls;
 mod man;
 mod manifest;
+mod migrate_crawler;
 mod mkdir;
 mod mv;
 mod node_json;
@@ -35,6 +36,7 @@ mod remote;
 mod run;
 mod stats;
 mod status;
+mod storage;
 mod units;
 mod unlink;
 mod usage;
@@ -96,6 +98,8 @@ enum Command {
     #[command(subcommand)]
     Admin(admin::Command),
     #[command(subcommand)]
+    Storage(storage::Command),
+    #[command(subcommand)]
     Debug(debug::Command),
     Completions(completions::Args),
     Man(man::Args),
@@ -130,6 +134,7 @@ async fn dispatch(command: Command, globals: &Globals) -> anyhow::Result<ExitCod
         Command::GridManager(args) => Ok(grid_manager::run(args)),
         Command::Demo(args) => demo::run(args, globals).await,
         Command::Admin(command) => admin::run(command, globals),
+        Command::Storage(command) => storage::run(command, globals),
         Command::Debug(command) => debug::run(command, globals),
         Command::Completions(args) => completions::run(args, globals),
         Command::Man(args) => man::run(&args, globals),

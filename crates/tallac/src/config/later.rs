@@ -83,9 +83,6 @@ fn warnings(
     if reader.filled(("client", "peers.preferred"))?.is_some() {
         warn("[client] peers.preferred", "comes with a later version: all servers are alike");
     }
-    if storage.is_some_and(|storage| storage.expiry.is_some()) {
-        warn("[storage] expire.enabled", "comes with a later version: no share is deleted");
-    }
     if storage.is_some_and(|storage| storage.debug_discard) {
         warn("[storage] debug_discard", "has no effect: shares are kept");
     }

@@ -19,6 +19,7 @@ mod listen;
 mod reader;
 pub mod servers_yaml;
 mod storage;
+mod tallac_toml;
 mod tub;
 mod values;
 pub(crate) mod yaml;
@@ -36,11 +37,14 @@ pub use introducer::IntroducerConfig;
 pub use invitation::{Invitation, InvitationError};
 pub use later::ConfigWarning;
 pub use listen::{ListenAt, ListenError};
-pub use storage::{Expiry, ExpiryMode, StorageConfig};
+pub use storage::StorageConfig;
+pub use tallac_toml::TALLAC_FILE;
 pub use tub::{Tub, TubLocation, TubPort};
+pub(crate) use values::{date as parse_date, duration as parse_duration};
 
 use crate::files;
 use reader::{Place, Reader};
+use tallac_toml::TallacToml;
 
 /// What a node is told by its directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,7 +127,11 @@ impl NodeConfig {
         let connections = connections::read(&reader, reveal_ip_address)?;
         let tub = tub::read(&reader, &connections, reveal_ip_address)?;
         let client = client::read(&reader)?;
-        let storage = storage::read(&reader, &tub)?;
+        let mut storage = storage::read(&reader, &tub)?;
+        let own = TallacToml::load(directory)?;
+        if let Some(storage) = &mut storage {
+            storage.max_use = own.max_use(directory)?;
+        }
         let is_helper = is_helper(&reader, &tub)?;
         let warnings = later::check(&reader, storage.as_ref())?;
         Ok(Self {

@@ -1,9 +1,9 @@
 //! What a node keeps for others: `[storage]` (section 10.2).
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use tallac_core::grid_manager::SignedCertificate;
+use tallac_storage::{ExpiryMode, ExpiryPolicy};
 
 use super::error::ConfigError;
 use super::grid_managers;
@@ -26,36 +26,12 @@ pub struct StorageConfig {
     pub anonymous: bool,
     /// Whether it listens for Foolscap only.
     pub force_foolscap: bool,
-    /// When shares are deleted; nothing if never.
-    pub expiry: Option<Expiry>,
+    /// Which leases run out, and whether shares without any other are deleted.
+    pub expiry: ExpiryPolicy,
+    /// Bytes that share files may have together, if that is limited (`tallac.toml`).
+    pub max_use: Option<u64>,
     /// What grid managers say of this server, to be announced.
     pub certificates: Vec<SignedCertificate>,
-}
-
-/// When the shares of a server are deleted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Expiry {
-    /// By which rule.
-    pub mode: ExpiryMode,
-    /// Whether immutable shares are.
-    pub immutable: bool,
-    /// Whether mutable shares are.
-    pub mutable: bool,
-}
-
-/// The rule by which shares are deleted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ExpiryMode {
-    /// When their leases have run out.
-    Age {
-        /// How long leases last whatever they say, if that is set.
-        override_lease_duration: Option<Duration>,
-    },
-    /// When their leases were made or renewed before this day.
-    CutoffDate {
-        /// The start of the day, in seconds since 1970.
-        date_s: i64,
-    },
 }
 
 const MODE: Place = ("storage", "expire.mode");
@@ -72,6 +48,7 @@ pub(super) fn read(reader: &Reader<'_>, tub: &Tub) -> Result<Option<StorageConfi
         anonymous: boolean("anonymous", true)?,
         force_foolscap: boolean("force_foolscap", false)?,
         expiry: expiry(reader)?,
+        max_use: None,
         certificates: grid_managers::certificates(reader)?,
     };
     if !boolean("enabled", true)? {
@@ -83,13 +60,14 @@ pub(super) fn read(reader: &Reader<'_>, tub: &Tub) -> Result<Option<StorageConfi
     Ok(Some(config))
 }
 
-fn expiry(reader: &Reader<'_>) -> Result<Option<Expiry>, ConfigError> {
+fn expiry(reader: &Reader<'_>) -> Result<ExpiryPolicy, ConfigError> {
     let boolean = |key, default| reader.boolean(("storage", key), default);
     let is_enabled = boolean("expire.enabled", false)?;
     let duration = ("storage", "expire.override_lease_duration");
-    let override_lease_duration = reader.parse(duration, values::duration)?;
+    let duration = reader.parse(duration, values::duration)?;
+    let age = ExpiryMode::Age { override_lease_duration_s: duration.map(|time| time.as_secs()) };
     let mode = match reader.text(MODE)?.as_deref() {
-        Some("age") => ExpiryMode::Age { override_lease_duration },
+        Some("age") => age,
         Some("cutoff-date") => {
             let missing = || "is missing: write the day before which leases end".to_owned();
             let date_s = reader.parse(CUTOFF, values::date)?;
@@ -105,12 +83,12 @@ fn expiry(reader: &Reader<'_>) -> Result<Option<Expiry>, ConfigError> {
             let problem = "is missing: with expire.enabled it must be 'age' or 'cutoff-date'";
             return Err(reader.wrong(MODE, problem.to_owned()));
         }
-        _ => ExpiryMode::Age { override_lease_duration },
+        _ => age,
     };
-    let expiry = Expiry {
+    Ok(ExpiryPolicy {
+        is_enabled,
         mode,
         immutable: boolean("expire.immutable", true)?,
         mutable: boolean("expire.mutable", true)?,
-    };
-    Ok(is_enabled.then_some(expiry))
+    })
 }

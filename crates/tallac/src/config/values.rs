@@ -7,7 +7,7 @@ use std::time::Duration;
 const DAY_S: u64 = 24 * 60 * 60;
 
 /// What is wrong with a value.
-pub(super) type Problem = String;
+pub(crate) type Problem = String;
 
 /// `true` or `false`, in the ways that Python's `ConfigParser` knows.
 pub(super) fn boolean(text: &str) -> Result<bool, Problem> {
@@ -63,7 +63,7 @@ pub(super) fn size(text: &str) -> Result<u64, Problem> {
 }
 
 /// A span of time: `60 days`, `2 months`, `1year`.
-pub(super) fn duration(text: &str) -> Result<Duration, Problem> {
+pub(crate) fn duration(text: &str) -> Result<Duration, Problem> {
     let no_unit = || "no unit (like day, month, or year): write a span like 60 days".to_owned();
     let singular = text.strip_suffix('s').unwrap_or(text);
     let units = [("day", DAY_S), ("month", 31 * DAY_S), ("mo", 31 * DAY_S), ("year", 365 * DAY_S)];
@@ -77,7 +77,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, Problem> {
 }
 
 /// A day, `2009-03-18`, as the seconds from 1970 to its start in UTC.
-pub(super) fn date(text: &str) -> Result<i64, Problem> {
+pub(crate) fn date(text: &str) -> Result<i64, Problem> {
     let incomplete = || "not a date: write it like 2009-03-18".to_owned();
     let mut fields = text.trim().splitn(3, '-').map(|field| {
         let is_decimal = !field.is_empty() && field.bytes().all(|byte| byte.is_ascii_digit());

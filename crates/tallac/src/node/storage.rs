@@ -42,11 +42,14 @@ pub(super) async fn open(
     let mut disk = DiskConfig::new(&storage.dir);
     disk.reserved_space = storage.reserved_space;
     disk.readonly = storage.readonly;
+    disk.max_use = storage.max_use;
+    disk.expiry = storage.expiry.clone();
     disk.node = node_id(identity.certificate.tub_id());
     let server = tokio::task::spawn_blocking(move || DiskServer::open(disk)).await??;
     let seed = PermutationSeed::load_or_create(&config.directory, identity, &storage.dir)?;
     let shared: Arc<dyn StorageServer> = Arc::new(server.clone());
-    start_sweep(tree, server);
+    start_sweep(tree, server.clone());
+    start_crawlers(tree, &server);
 
     let mut announcement = Map::new();
     announcement.insert("permutation-seed-base32".to_owned(), seed.as_base32().into());
@@ -70,6 +73,39 @@ pub(super) async fn open(
     let nurls: Vec<_> = nurls.iter().map(Nurl::expose_text).collect();
     announcement.insert("anonymous-storage-NURLs".to_owned(), json!(nurls));
     Ok(Storage { gbs: Some(gbs), announcement })
+}
+
+/// Counts what there is, and looks at leases. They stop before the sweep settles the journal.
+fn start_crawlers(tree: &mut Tree, server: &DiskServer) {
+    let indexed = server.clone();
+    tree.start(Service::new("lease index", OnFailure::Restart, move |stop| {
+        let server = indexed.clone();
+        async move {
+            if let Some(failed) = stop.run_until_cancelled(server.keep_index()).await {
+                failed?;
+            }
+            if let Err(error) = server.close_index().await {
+                tracing::warn!(%error, "the lease index will be made anew");
+            }
+            Ok(())
+        }
+    }));
+    let counted = server.clone();
+    tree.start(Service::new("bucket counter", OnFailure::Restart, move |stop| {
+        let server = counted.clone();
+        async move {
+            stop.run_until_cancelled(server.count_buckets()).await;
+            Ok(())
+        }
+    }));
+    let checked = server.clone();
+    tree.start(Service::new("lease checker", OnFailure::Restart, move |stop| {
+        let server = checked.clone();
+        async move {
+            stop.run_until_cancelled(server.check_leases()).await;
+            Ok(())
+        }
+    }));
 }
 
 /// Forgets uploads that nobody goes on with.

@@ -4,11 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use tallac::config::{
-    Expiry, ExpiryMode, IntroducerConfig, NodeConfig, Tub, TubLocation, TubPort, servers_yaml,
-};
+use tallac::config::{IntroducerConfig, NodeConfig, Tub, TubLocation, TubPort, servers_yaml};
 use tallac_core::cap::MutableFormat;
 use tallac_net::transport::{Network, Way};
+use tallac_storage::{ExpiryMode, ExpiryPolicy};
 
 use crate::scratch;
 
@@ -108,7 +107,7 @@ fn without_a_file_all_is_as_by_default() {
     assert_eq!((client.segment_size_max, client.mutable_format), (1 << 20, MutableFormat::Sdmf));
     let storage = config.storage.unwrap();
     assert_eq!((storage.dir, storage.reserved_space), (dir.join("storage"), 0));
-    assert!(storage.anonymous && !storage.readonly && storage.expiry.is_none());
+    assert!(storage.anonymous && !storage.readonly && !storage.expiry.is_enabled);
     assert_eq!(config.warnings, []);
 }
 
@@ -144,10 +143,11 @@ fn every_setting_is_understood() {
         (storage.dir.as_path(), storage.reserved_space),
         (Path::new("/srv/storage"), 5 << 30)
     );
-    let mode = ExpiryMode::Age { override_lease_duration: Some(Duration::from_hours(62 * 24)) };
-    assert_eq!(storage.expiry, Some(Expiry { mode, immutable: true, mutable: false }));
+    let mode = ExpiryMode::Age { override_lease_duration_s: Some(62 * 24 * 3600) };
+    let expiry = ExpiryPolicy { is_enabled: true, mode, immutable: true, mutable: false };
+    assert_eq!(storage.expiry, expiry);
     let warned: Vec<_> = config.warnings.iter().map(|warning| warning.setting.as_str()).collect();
-    assert_eq!(warned, ["[storage] expire.enabled", "[storageclient.plugins.x]"]);
+    assert_eq!(warned, ["[storageclient.plugins.x]"]);
 }
 
 #[test]
@@ -277,5 +277,32 @@ fn servers_are_read_and_none_is_dropped_in_silence() {
         write(&text);
         let error = servers_yaml::read(&directory).unwrap_err().to_string();
         assert!(error.contains(expected) && !error.contains("hush"), "{text}: {error}");
+    }
+}
+
+#[test]
+fn settings_of_tallac_alone() {
+    let (_guard, dir) = scratch();
+    for (text, expected) in [
+        ("", Ok(None)),
+        ("[storage]\nmax_use = 1000", Ok(Some(1000))),
+        ("[storage]\nmax_use = \"500 GB\"", Ok(Some(500_000_000_000))),
+        ("[storage]\nmax_use = \"2 GiB\"", Ok(Some(2 << 30))),
+        ("[storage]\nmax_use = \"\"", Err("max_use is empty")),
+        ("[storage]\nmax_use = \"much\"", Err("[storage] max_use contains unparseable value")),
+        ("[storage]\nmax_use = -1", Err("max_use")),
+        ("[storage]\nmax_used = 1000", Err("max_used")),
+        ("[store]\n", Err("store")),
+        ("[storage", Err("line 1")),
+    ] {
+        fs::write(dir.join("tallac.toml"), text).unwrap();
+        let found = load(&dir, "[node]\ntub.port = tcp:1\ntub.location = tcp:localhost:1\n");
+        match (found, expected) {
+            (Ok(config), Ok(expected)) => assert_eq!(config.storage.unwrap().max_use, expected),
+            (Err(error), Err(expected)) => {
+                assert!(error.contains("tallac.toml") && error.contains(expected), "{error}");
+            }
+            (found, expected) => panic!("{text}: {found:?}, not {expected:?}"),
+        }
     }
 }
