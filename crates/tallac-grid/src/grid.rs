@@ -8,6 +8,7 @@ use tallac_core::secrets::{ConvergenceSecret, LeaseSecret};
 
 use crate::directory::{Directories, DirectoryCache};
 use crate::download::{Downloader, OpenFiles};
+use crate::history::History;
 use crate::mutable::{MutableFiles, MutableStore};
 use crate::servers::ServerList;
 use crate::upload::Uploader;
@@ -58,6 +59,7 @@ struct Inner {
     mutable: MutableStore,
     open_files: OpenFiles,
     directories: DirectoryCache,
+    history: History,
 }
 
 impl Grid {
@@ -75,8 +77,8 @@ impl Grid {
         helper: Option<Arc<dyn UploadHelper>>,
     ) -> Self {
         let (mutable, directories) = (MutableStore::default(), DirectoryCache::default());
-        let open_files = OpenFiles::default();
-        Self(Arc::new(Inner { config, servers, helper, mutable, open_files, directories }))
+        let (open_files, history) = (OpenFiles::default(), History::default());
+        Self(Arc::new(Inner { config, servers, helper, mutable, open_files, directories, history }))
     }
 
     /// How this client uses the grid.
@@ -107,6 +109,12 @@ impl Grid {
     #[must_use]
     pub fn mutable_files(&self) -> MutableFiles {
         MutableFiles::new(self.clone())
+    }
+
+    /// What is done and was lately done with it.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.0.history
     }
 
     pub(crate) fn helper(&self) -> Option<&dyn UploadHelper> {

@@ -8,6 +8,7 @@ mod blocking;
 pub mod directory;
 pub mod download;
 pub mod grid;
+pub mod history;
 pub mod mutable;
 mod patience;
 pub mod servers;

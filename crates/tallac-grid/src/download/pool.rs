@@ -17,6 +17,7 @@ use super::error::DownloadError;
 use super::find::{Finder, Location};
 use super::share::{OpenError, OpenShare, Opened};
 use crate::grid::Grid;
+use crate::history::Operation;
 use crate::patience::{Patience, gather};
 use crate::servers::GridServer;
 
@@ -38,6 +39,8 @@ pub(super) struct File {
     pub(super) encoding: Encoding,
     pub(super) size: u64,
     pub(super) ueb_hash: Hash,
+    /// What is done with it, for whoever looks at that.
+    pub(super) watched: Arc<Operation>,
     key: EncryptionKey,
     /// Where reading begins: the segment there is fetched along with the hashes.
     start: u64,
@@ -66,18 +69,24 @@ struct Pool {
 }
 
 impl File {
-    pub(super) fn new(grid: &Grid, cap: &ChkReadCap, start: u64) -> Result<Self, DownloadError> {
+    pub(super) fn new(
+        grid: &Grid,
+        cap: &ChkReadCap,
+        start: u64,
+        watched: &Arc<Operation>,
+    ) -> Result<Self, DownloadError> {
         let encoding = cap.encoding()?;
         let guess = Geometry::for_upload(encoding, cap.size(), SEGMENT_SIZE_DEFAULT)?;
         if guess.segment_count() > SEGMENTS_MAX {
             return Err(DownloadError::TooManySegments { size: cap.size() });
         }
-        let finder = Finder::new(grid, cap.storage_index(), encoding.total().into());
+        let finder = Finder::new(grid, cap.storage_index(), encoding.total().into(), watched);
         Ok(Self {
             storage_index: cap.storage_index(),
             encoding,
             size: cap.size(),
             ueb_hash: *cap.shape().ueb_hash.as_bytes(),
+            watched: Arc::clone(watched),
             key: cap.key().clone(),
             start,
             guess,

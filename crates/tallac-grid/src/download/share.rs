@@ -237,6 +237,13 @@ const fn tree_len(geometry: &Geometry) -> u64 {
 
 /// Reads a range of a share into memory; shorter where the share ends.
 async fn read(file: &File, location: &Location, range: Range<u64>) -> Result<Bytes, StorageError> {
+    let mark = file.watched.block_begins(&location.server, location.share, range.clone());
+    let bytes = fetch(file, location, range).await;
+    file.watched.block_ends(mark, bytes.as_ref().ok().map(|bytes| bytes.len() as u64));
+    bytes
+}
+
+async fn fetch(file: &File, location: &Location, range: Range<u64>) -> Result<Bytes, StorageError> {
     let len_max = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
     let request = ReadRequest {
         kind: ShareKind::Immutable,

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::servermap::{MapUpdate, Mode, ServerMap};
 use crate::grid::Grid;
+use crate::history::{Kind, Operation};
 use crate::servers::GridServer;
 
 /// Bytes that are read from the front of every share at first: all of a small file.
@@ -34,6 +35,15 @@ pub(crate) struct Subject {
 
 /// Makes a map anew.
 pub(crate) async fn update(grid: &Grid, subject: Subject, mode: Mode) -> ServerMap {
+    let watched = grid.history().begin(Kind::MapUpdate, Some(subject.storage_index));
+    watched.set_status("Sending initial queries");
+    watched.note(|state| state.mode = Some(mode.name()));
+    let map = gather(grid, subject, mode, &watched).await;
+    watched.done();
+    map
+}
+
+async fn gather(grid: &Grid, subject: Subject, mode: Mode, watched: &Operation) -> ServerMap {
     // A writer asks those as well that failed lately: two writers that each leave out other
     // servers, since an answer was lost, would not meet.
     let servers = match mode {
@@ -57,7 +67,7 @@ pub(crate) async fn update(grid: &Grid, subject: Subject, mode: Mode) -> ServerM
             asked += 1;
             deadline = Instant::now() + ANSWER_MAX;
             let server = Arc::clone(&servers[place]);
-            waiting.push(async move { (place, read_front(&server, subject).await) });
+            waiting.push(async move { (place, read_front(&server, subject, watched).await) });
         }
         if update.pending() == 0 {
             break;
@@ -82,7 +92,11 @@ pub(crate) async fn update(grid: &Grid, subject: Subject, mode: Mode) -> ServerM
     map
 }
 
-async fn read_front(server: &GridServer, subject: Subject) -> Result<SlotReadAnswer, StorageError> {
+async fn read_front(
+    server: &GridServer,
+    subject: Subject,
+    watched: &Operation,
+) -> Result<SlotReadAnswer, StorageError> {
     let request = SlotReadRequest {
         storage_index: subject.storage_index,
         share_numbers: Vec::new(),
@@ -90,6 +104,8 @@ async fn read_front(server: &GridServer, subject: Subject) -> Result<SlotReadAns
     };
     let asked = Instant::now();
     let answer = server.storage().read_slot(request).await;
+    let problem = answer.as_ref().err().map(ToString::to_string);
+    watched.note_answer(&server.info().id, asked.elapsed(), problem);
     match &answer {
         Ok(_) => server.note_round_trip(asked.elapsed()),
         Err(error) => server.note_error(error),

@@ -7,6 +7,7 @@ mod collisions;
 mod directory;
 mod directory_edits;
 mod download;
+mod history;
 mod hostile;
 mod mutable;
 mod permits;
