@@ -124,6 +124,8 @@ pub(super) async fn resolve(
     mut path: Vec<String>,
 ) -> Result<Place, WebError> {
     let mut target = Target { node: root(cap)?, link: None };
+    let prohibited = asked.state.blacklist.now()?;
+    prohibited.check(&target.node)?;
     let mut has_slash = false;
     if target.node.is_directory() {
         has_slash = path.pop_if(|last| last.is_empty()).is_some();
@@ -150,6 +152,7 @@ pub(super) async fn resolve(
         target = match table.get(&spot.name) {
             Some(child) => {
                 let link = FoundLink { spot, metadata: child.metadata };
+                prohibited.check(&child.node)?;
                 Target { node: child.node, link: Some(link) }
             }
             None if is_last && may_be_vacant(asked) => {

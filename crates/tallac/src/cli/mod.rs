@@ -229,6 +229,8 @@ fn command_of(args: &[OsString]) -> clap::Command {
 /// Warnings and errors go to standard error; `-v` and `TALLAC_LOG` ask for more.
 fn start_log(verbose: u8) {
     use tracing_subscriber::EnvFilter;
+    use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+    use tracing_subscriber::util::SubscriberInitExt as _;
     let level = match verbose {
         0 => "warn",
         1 => "info",
@@ -237,8 +239,11 @@ fn start_log(verbose: u8) {
     };
     let filter = EnvFilter::try_from_env("TALLAC_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     // Only a test that runs several commands in one process has set one before.
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    let _ = log.with_ansi(io::stderr().is_terminal()).try_init();
+    let shown = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_filter(filter);
+    let _ = tracing_subscriber::registry().with(shown).with(crate::logging::layer()).try_init();
 }
 
 #[cfg(test)]
