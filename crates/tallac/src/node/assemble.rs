@@ -10,6 +10,7 @@ use tallac_grid::servers::ServerList;
 use tallac_net::helper::HelperClient;
 
 use super::listen::Listener;
+use super::reload::Reload;
 use super::report::NodeReport;
 use super::servers::{Connector, Roster};
 use super::service::{OnFailure, Service, Tree};
@@ -26,6 +27,8 @@ pub(super) struct Parts {
     pub(super) grid: Option<Grid>,
     /// Where its web server is, if there is one.
     pub(super) web_url: Option<String>,
+    /// What may change while it runs; nothing does of an introducer.
+    pub(super) reload: Option<Reload>,
 }
 
 /// Starts every part of a node.
@@ -87,7 +90,8 @@ pub(super) async fn assemble(config: NodeConfig) -> Result<Parts> {
         }
         None => None,
     };
-    Ok(Parts { tree, grid: Some(grid), web_url })
+    let reload = Some(Reload::new(config, roster));
+    Ok(Parts { tree, grid: Some(grid), web_url, reload })
 }
 
 /// The client of the grid's servers, of which none is known yet.
