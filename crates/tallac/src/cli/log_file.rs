@@ -6,6 +6,8 @@
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal as _, Write as _};
+use std::os::fd::AsFd as _;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -40,11 +42,12 @@ pub(super) fn help() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Starts the log. Warnings and errors go to standard error; `-v` and `TALLAC_LOG` ask for more.
+/// Starts the log. Warnings and errors go to standard error or to a file in its place; `-v` and
+/// `TALLAC_LOG` ask for more.
 ///
 /// # Errors
 /// When a destination is none, or its file cannot be written.
-pub(super) fn start(globals: &Globals) -> Result<()> {
+pub(super) fn start(globals: &Globals, instead: Option<&Path>) -> Result<()> {
     let level = match globals.verbose {
         0 => "warn",
         1 => "info",
@@ -52,11 +55,19 @@ pub(super) fn start(globals: &Globals) -> Result<()> {
         _ => "trace",
     };
     let filter = EnvFilter::try_from_env("TALLAC_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let shown = tracing_subscriber::fmt::layer::<Registry>()
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .with_filter(filter);
-    let mut layers = vec![shown.boxed()];
+    let shown = tracing_subscriber::fmt::layer::<Registry>();
+    let mut layers = vec![match instead {
+        None => {
+            let has_colours = io::stderr().is_terminal();
+            let shown = shown.with_writer(io::stderr).with_ansi(has_colours);
+            shown.with_filter(filter).boxed()
+        }
+        Some(path) => {
+            let file = open_file(path).with_context(|| format!("log file {}", path.display()))?;
+            let shown = shown.with_writer(Arc::new(file)).with_ansi(false);
+            shown.with_filter(filter).boxed()
+        }
+    }];
     for destination in &globals.eliot_destination {
         let file = open(destination).with_context(|| {
             format!("--eliot-destination={destination}: see {HELP_OPTION} for what it can be")
@@ -85,9 +96,16 @@ fn open(destination: &str) -> Result<File> {
             bail!("'{option}' is no option of a file");
         }
     }
-    match path {
-        "" => bail!("it names no file"),
-        "-" => Ok(OpenOptions::new().append(true).open("/dev/stdout")?),
-        path => OpenOptions::new().append(true).create(true).open(path).context("cannot write it"),
+    if path.is_empty() {
+        bail!("it names no file");
     }
+    open_file(Path::new(path))
+}
+
+/// Opens a file to append to; `-` is standard output.
+fn open_file(path: &Path) -> Result<File> {
+    if path == Path::new("-") {
+        return Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?));
+    }
+    OpenOptions::new().append(true).create(true).open(path).context("cannot write it")
 }

@@ -13,6 +13,7 @@ mod create_alias;
 pub(crate) mod create_node;
 mod debug;
 mod demo;
+mod doctor;
 mod get;
 mod globals;
 mod grid;
@@ -98,6 +99,7 @@ enum Command {
     Grid(grid::GridCommand),
     GridManager(grid_manager::GridManagerArgs),
     Demo(demo::DemoArgs),
+    Doctor(doctor::DoctorArgs),
     #[command(subcommand)]
     Admin(admin::Command),
     #[command(subcommand)]
@@ -134,6 +136,7 @@ async fn dispatch(command: Command, globals: &Globals) -> anyhow::Result<ExitCod
         Command::Grid(command) => grid::run(command, globals).await,
         Command::GridManager(args) => Ok(grid_manager::run(args)),
         Command::Demo(args) => demo::run(args, globals).await,
+        Command::Doctor(args) => doctor::run(args, globals).await,
         Command::Admin(command) => admin::run(command, globals),
         Command::Debug(command) => debug::run(command, globals),
         Command::Completions(args) => completions::run(args, globals),
@@ -175,7 +178,11 @@ fn main_with(args: Vec<OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage::misuse(&args, &error),
     };
-    if let Err(error) = log_file::start(&cli.globals) {
+    let instead = match &cli.command {
+        Command::Run(args) => args.log_file(),
+        _ => None,
+    };
+    if let Err(error) = log_file::start(&cli.globals, instead.as_deref()) {
         return failure(&error);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -226,5 +233,31 @@ mod tests {
     #[test]
     fn the_commands_are_well_formed() {
         definition().debug_assert();
+    }
+
+    /// The table of all commands, which says what tests them.
+    const TABLE: &str = include_str!("../../../../docs/commands.md");
+
+    fn check_in_table(command: &clap::Command, path: &str) {
+        let is_told = |text: String| assert!(TABLE.contains(&text), "{path}: {text} is missing");
+        for option in command.get_arguments().filter(|option| !option.is_hide_set()) {
+            if let Some(long) = option.get_long().filter(|long| *long != "help") {
+                is_told(format!("`--{long}`"));
+            }
+        }
+        for inner in command.get_subcommands() {
+            let path = format!("{path} {}", inner.get_name());
+            if inner.has_subcommands() {
+                check_in_table(inner, &path);
+            } else {
+                is_told(format!("`{}`", path.trim()));
+                check_in_table(inner, &path);
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_and_option_is_in_the_table() {
+        check_in_table(&definition(), "");
     }
 }

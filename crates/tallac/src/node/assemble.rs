@@ -10,6 +10,7 @@ use tallac_grid::servers::ServerList;
 use tallac_net::helper::HelperClient;
 
 use super::listen::Listener;
+use super::reload::Reload;
 use super::servers::{Connector, Roster};
 use super::service::{OnFailure, Service, Tree};
 use super::tub::{self, Reached, Silence};
@@ -25,6 +26,8 @@ pub(super) struct Parts {
     pub(super) grid: Option<Grid>,
     /// Where its web server is, if there is one.
     pub(super) web_url: Option<String>,
+    /// What may change while it runs; nothing does of an introducer.
+    pub(super) reload: Option<Reload>,
 }
 
 /// Starts every part of a node.
@@ -73,7 +76,8 @@ pub(super) async fn assemble(config: NodeConfig) -> Result<Parts> {
         Some(at) => Some(start_web(&mut tree, &config, at, (&grid, introducers))?),
         None => None,
     };
-    Ok(Parts { tree, grid: Some(grid), web_url })
+    let reload = Some(Reload::new(config, roster));
+    Ok(Parts { tree, grid: Some(grid), web_url, reload })
 }
 
 /// The client of the grid's servers, of which none is known yet.

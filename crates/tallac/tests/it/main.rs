@@ -18,6 +18,7 @@ mod nodes;
 mod odd_input;
 #[path = "../../../wormhole/tests/it/server.rs"]
 mod rendezvous;
+mod running;
 mod usage;
 
 use std::path::Path;
