@@ -39,7 +39,11 @@ pub(crate) enum AliasError {
     Exists(String),
     #[error("{}, line {line}: it has no colon after the name of an alias", path.display())]
     BadLine { path: PathBuf, line: usize },
-    #[error("{} is no directory: make a node with '{} create-client'", .0.display(), program::name())]
+    #[error(
+        "{} is no directory: make a node with '{} create-client'",
+        .0.display(),
+        program::name()
+    )]
     NoNode(PathBuf),
     #[error(transparent)]
     File(#[from] FileError),
