@@ -243,7 +243,7 @@ impl Drop for Reading {
     }
 }
 
-/// Segments that are being fetched, until this is dropped: perhaps since nobody wants them any more.
+/// Segments that are being fetched, until this is dropped: perhaps as nobody wants them any more.
 #[derive(Debug)]
 pub(crate) struct Fetching {
     operation: Arc<Operation>,

@@ -129,7 +129,8 @@ mod tests {
         let mut lines = subscribe();
         let subscriber = tracing_subscriber::registry().with(layer());
         tracing::subscriber::with_default(subscriber, || {
-            tracing::info!(target: "a::test", count = 3_u64, name = "x\ny", ok = true, "it happened");
+            let (count, name) = (3_u64, "x\ny");
+            tracing::info!(target: "a::test", count, name, ok = true, "it happened");
             tracing::debug!("not this");
         });
         let is_ours = |line: &str| line.contains("a::test");
