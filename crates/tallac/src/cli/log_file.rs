@@ -12,7 +12,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry};
 
@@ -24,6 +25,11 @@ Available destinations:
 \tJSON lines are appended to the file; file:- is standard output. Programs
 \tlike logrotate may rotate it: after that, start the node anew.
 ";
+
+/// The variable that tells how what is logged is written: `human`, or `json`, a line each.
+const FORMAT: &str = "TALLAC_LOG_FORMAT";
+
+type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// The option that only asks what can be written after another.
 const HELP_OPTION: &str = "--help-eliot-destinations";
@@ -55,17 +61,11 @@ pub(super) fn start(globals: &Globals, instead: Option<&Path>) -> Result<()> {
         _ => "trace",
     };
     let filter = EnvFilter::try_from_env("TALLAC_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let shown = tracing_subscriber::fmt::layer::<Registry>();
     let mut layers = vec![match instead {
-        None => {
-            let has_colours = io::stderr().is_terminal();
-            let shown = shown.with_writer(io::stderr).with_ansi(has_colours);
-            shown.with_filter(filter).boxed()
-        }
+        None => shown(io::stderr, io::stderr().is_terminal(), filter)?,
         Some(path) => {
             let file = open_file(path).with_context(|| format!("log file {}", path.display()))?;
-            let shown = shown.with_writer(Arc::new(file)).with_ansi(false);
-            shown.with_filter(filter).boxed()
+            shown(Arc::new(file), false, filter)?
         }
     }];
     for destination in &globals.eliot_destination {
@@ -80,6 +80,19 @@ pub(super) fn start(globals: &Globals, instead: Option<&Path>) -> Result<()> {
     // Only a test that runs several commands in one process has set one before.
     let _ = tracing_subscriber::registry().with(layers).try_init();
     Ok(())
+}
+
+/// What is logged for whoever watches: lines to read, or JSON if `TALLAC_LOG_FORMAT` says so.
+fn shown<W>(writer: W, has_colours: bool, filter: EnvFilter) -> Result<BoxedLayer>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let shown = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(has_colours);
+    match std::env::var(FORMAT).as_deref() {
+        Err(_) | Ok("" | "human") => Ok(shown.with_filter(filter).boxed()),
+        Ok("json") => Ok(shown.json().with_filter(filter).boxed()),
+        Ok(other) => bail!("{FORMAT} is '{other}': it can be human or json"),
+    }
 }
 
 /// The file that a destination names.
