@@ -1,6 +1,9 @@
 //! Every target with its seeds, and with many damaged ones.
 
+use std::num::NonZero;
 use std::panic::catch_unwind;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use tallac_fuzz::mutate::{Noise, damaged};
 use tallac_fuzz::{TARGETS, Target};
@@ -15,20 +18,32 @@ fn feed(target: &Target, data: &[u8]) {
     }
 }
 
+fn feed_all(target: &Target, runs: usize) {
+    let seeds = (target.seeds)();
+    assert!(!seeds.is_empty(), "{} has no seeds", target.name);
+    for seed in &seeds {
+        feed(target, seed);
+    }
+    let mut noise = Noise::new(target.name);
+    for _ in 0..runs {
+        feed(target, &damaged(&seeds, &mut noise));
+    }
+}
+
 #[test]
 fn nothing_that_strangers_send_breaks_a_parser() {
     let runs = std::env::var("FUZZ_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(RUNS);
-    for target in TARGETS {
-        let seeds = (target.seeds)();
-        assert!(!seeds.is_empty(), "{} has no seeds", target.name);
-        for seed in &seeds {
-            feed(target, seed);
+    let targets = Mutex::new(TARGETS.iter());
+    let next = || targets.lock().unwrap_or_else(PoisonError::into_inner).next();
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
+            scope.spawn(|| {
+                while let Some(target) = next() {
+                    feed_all(target, runs);
+                }
+            });
         }
-        let mut noise = Noise::new(target.name);
-        for _ in 0..runs {
-            feed(target, &damaged(&seeds, &mut noise));
-        }
-    }
+    });
 }
 
 #[test]

@@ -20,17 +20,19 @@ const COMPLETE: &str = "complete";
 /// Runs the tests, those whose name has the filter in it.
 pub(crate) fn run(steps: &mut Steps, filter: &[&str]) -> Result<()> {
     let Some(tahoe) = tahoe(steps)? else { return Ok(()) };
-    if !steps.cargo("build for interop", &["build", "--release", "--package", "tallac"]) {
+    // Of the whole workspace, whose other tests use the same builds of everything.
+    let build = ["build", "--workspace", "--bin", "tallac", "--test", "interop"];
+    if !steps.cargo("build for interop", &build) {
         return Ok(());
     }
     let mut command = cargo();
     // One at a time: each starts a grid, and two grids are too much for two cores.
     command
-        .args(["test", "--package", "interop", "--"])
+        .args(["test", "--workspace", "--test", "interop", "--"])
         .args(["--test-threads=1", "--nocapture"])
         .args(filter)
         .env(TAHOE, tahoe)
-        .env(TALLAC, release_binary(steps.root()));
+        .env(TALLAC, binary(steps.root(), "debug"));
     steps.command("interop", command);
     Ok(())
 }
@@ -47,7 +49,7 @@ pub(crate) fn bench(steps: &mut Steps, arguments: &[&str]) -> Result<()> {
         .args(["run", "--release", "--quiet", "--package", "bench", "--"])
         .args(arguments)
         .env(TAHOE, tahoe)
-        .env(TALLAC, release_binary(steps.root()));
+        .env(TALLAC, binary(steps.root(), "release"));
     steps.command("bench", command);
     Ok(())
 }
@@ -64,8 +66,9 @@ fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))
 }
 
-fn release_binary(root: &Path) -> PathBuf {
-    Path::new(&target(root)).join("release/tallac")
+/// Our command, as built with a profile.
+fn binary(root: &Path, profile: &str) -> PathBuf {
+    Path::new(&target(root)).join(profile).join("tallac")
 }
 
 /// The command of Tahoe-LAFS, installed into a virtual environment of our own if it is not there

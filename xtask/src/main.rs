@@ -79,12 +79,8 @@ fn test(root: &Path, quick: bool) -> Result<ExitCode> {
     if quick {
         return Ok(steps.finish());
     }
-    let fuzz = ["--manifest-path", "fuzz/Cargo.toml", "--target-dir", &target(root)];
-    steps.cargo(
-        "fuzz targets",
-        &[&["check", "--bins", "--features", "libfuzzer"], &fuzz[..]].concat(),
-    );
-    steps.cargo("fuzz seeds", &[&["test"], &fuzz[..]].concat());
+    let targets = ["check", "--package", "tallac-fuzz", "--bins", "--features", "libfuzzer"];
+    steps.cargo("fuzz targets", &targets);
     interop::run(&mut steps, &[])?;
     Ok(steps.finish())
 }

@@ -24,7 +24,7 @@ use tallac_core::ids::{ShareNumber, StorageIndex};
 use crate::config::{Config, OpenError};
 
 pub(crate) use change::{Change, ShareOp};
-pub(crate) use incoming_file::IncomingFile;
+pub(crate) use incoming_file::{IncomingFile, container, container_len};
 use journal::Journal;
 pub use share_file::{Leases, ShareFile, ShareFileError};
 pub use slot_file::SlotFile;

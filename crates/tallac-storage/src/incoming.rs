@@ -19,7 +19,7 @@ use tallac_core::storage::StorageError;
 use tokio::task::JoinHandle;
 
 use crate::container::lease::Lease;
-use crate::disk::{Disk, IncomingFile, ShareKey};
+use crate::disk::{Disk, IncomingFile, ShareKey, container, container_len};
 
 /// An upload that nobody writes to for so long is given up (section 3.5).
 pub(crate) const IDLE_MAX: Duration = Duration::from_secs(30 * 60);
@@ -80,6 +80,8 @@ pub(crate) struct Written {
     pub(crate) missing: Vec<Range<u64>>,
     /// The file, if it is time to start write-back.
     pub(crate) due: Option<Arc<File>>,
+    /// The share is kept by the journal, which is to be emptied some time.
+    pub(crate) is_journalled: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -229,6 +231,15 @@ impl Upload {
     /// place for good. Returns what is missing.
     pub(crate) fn write_last(&self, disk: &Disk, batch: &Batch) -> Result<Written, StorageError> {
         let mut progress = self.open_progress()?;
+        let is_whole = progress.file.is_none() && batch.len == self.size;
+        if is_whole && disk.journals(container_len(self.size)) {
+            let container = container(&batch.pieces, self.size, &self.lease);
+            let kept = disk.keep_journalled(self.key, container);
+            kept.or_else(|error| self.fail(&mut progress, disk, "keep", &error))?;
+            progress.phase = Phase::Complete;
+            self.unwritten.store(0, Ordering::Relaxed);
+            return Ok(Written { missing: Vec::new(), due: None, is_journalled: true });
+        }
         if batch.len > 0 || self.size == 0 {
             self.write_to(&mut progress, disk, batch)?;
         }
@@ -241,7 +252,7 @@ impl Upload {
             progress.phase = Phase::Complete;
             progress.file = None;
         }
-        Ok(Written { missing, due: progress.take_due() })
+        Ok(Written { missing, due: progress.take_due(), is_journalled: false })
     }
 
     /// Gives the upload up. Returns whether it was complete instead.

@@ -9,6 +9,8 @@ mod crash_tests;
 mod locks;
 mod reading;
 mod slots;
+#[cfg(test)]
+mod small_share_tests;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -34,7 +36,7 @@ use crate::incoming::{Start, Upload, Uploads, storage_error};
 use crate::stats::Stats;
 use locks::SlotLocks;
 
-/// The journal of mutable shares is emptied once so much time passed without a change.
+/// The journal is emptied once so much time passed without a change.
 const JOURNAL_IDLE_MAX: Duration = Duration::from_secs(3);
 
 /// Locks that keep two changes of one file's leases apart.
@@ -61,7 +63,7 @@ struct Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         if let Err(error) = self.disk.checkpoint(true) {
-            tracing::error!(%error, "changes of mutable shares stay in the journal");
+            tracing::error!(%error, "changes of shares stay in the journal");
         }
     }
 }
@@ -104,7 +106,7 @@ impl DiskServer {
         self.blocking(|shared| Ok(shared.drop_idle_uploads())).await
     }
 
-    /// Brings all changes of mutable shares home and removes their journal, so that any other
+    /// Brings all changes of shares home and removes their journal, so that any other
     /// program may take the storage directory over. A server that is dropped does so as well; one
     /// that is killed does not, and nothing is lost.
     ///
@@ -117,7 +119,7 @@ impl DiskServer {
         .await
     }
 
-    /// Empties the journal of mutable shares once no change came for a while.
+    /// Empties the journal once no change came for a while.
     fn settle_when_idle(&self) {
         if self.shared.is_settling.swap(true, Ordering::AcqRel) {
             return;
@@ -139,7 +141,7 @@ impl DiskServer {
             shared.is_settling.store(false, Ordering::Release);
             let settled = tokio::task::spawn_blocking(move || shared.disk.checkpoint(false)).await;
             if let Ok(Err(error)) = settled {
-                tracing::error!(%error, "changes of mutable shares stay in the journal");
+                tracing::error!(%error, "changes of shares stay in the journal");
             }
         });
     }
@@ -311,6 +313,7 @@ impl Shared {
         let now_s = self.now().as_secs();
         for number in numbers {
             let key = ShareKey { storage_index, number: *number };
+            self.disk.bring_home(key).map_err(|error| storage_error("keep", &error))?;
             let leased = self.disk.open_share_to_change(key).and_then(|mut share| {
                 share.add_or_renew_lease(lease, owner, now_s, self.disk.available())
             });

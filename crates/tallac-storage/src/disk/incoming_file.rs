@@ -9,10 +9,23 @@ use bytes::Bytes;
 
 use super::{Disk, ShareKey};
 use crate::container::immutable::{HEADER_LEN, Header};
-use crate::container::lease::Lease;
+use crate::container::lease::{LEASE_LEN, Lease};
 
 /// How much is read back at once to compare it.
 const COMPARE_LEN: usize = 64 * 1024;
+
+/// The container of a share that is there as a whole.
+pub(crate) fn container(share: &[Bytes], share_len: u64, lease: &Lease) -> Bytes {
+    let mut container = Header::new(share_len).to_bytes().to_vec();
+    share.iter().for_each(|piece| container.extend_from_slice(piece));
+    container.extend(lease.to_bytes());
+    container.into()
+}
+
+/// How long the container of a share is, with one lease.
+pub(crate) const fn container_len(share_len: u64) -> u64 {
+    share_len.saturating_add((HEADER_LEN + LEASE_LEN) as u64)
+}
 
 /// A container in the making.
 #[derive(Debug)]

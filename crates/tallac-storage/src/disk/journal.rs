@@ -1,5 +1,5 @@
-//! The journal: every change of mutable shares stands in one file before it is made, so that one
-//! sync makes it durable and atomic, however many shares it is about.
+//! The journal: every change of mutable shares, and every small immutable share, stands in one file
+//! before it is made, so that one sync makes it durable and atomic, however many shares it is about.
 //!
 //! A change is written here and synced, together with whatever other changes come at the same
 //! time; then the files are changed, and nobody waits for those to reach the disk. When the
@@ -114,6 +114,16 @@ impl Journal {
         self.is_half_done.load(Ordering::Acquire)
     }
 
+    /// Whether it takes no changes, until the server starts anew.
+    pub(super) fn is_out_of_order(&self) -> bool {
+        self.is_half_done() || self.tail().has_failed
+    }
+
+    /// Whether there may be a record about this share.
+    pub(super) fn speaks_of(&self, key: ShareKey) -> bool {
+        self.unsynced().files.contains(&key)
+    }
+
     /// Keeps a checkpoint away while files are changed.
     pub(super) fn enter(&self) -> RwLockReadGuard<'_, ()> {
         self.gate.read().unwrap_or_else(|poisoned| poisoned.into_inner())
@@ -186,7 +196,7 @@ impl Journal {
             match synced {
                 Ok(()) => tail.durable = written,
                 Err(error) => {
-                    tracing::error!(%error, "the journal of mutable shares cannot be synced");
+                    tracing::error!(%error, "the journal of shares cannot be synced");
                     tail.has_failed = true;
                     return Err(error);
                 }

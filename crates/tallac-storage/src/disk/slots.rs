@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use tallac_core::ids::ShareNumber;
 use tallac_core::storage::ShareKind;
 
@@ -16,8 +17,13 @@ use super::journal::record::{self, Payload};
 use super::share_file::{ShareFileError, open_regular};
 use super::slot_file::SlotFile;
 use super::{Disk, ShareKey, fault, make_slot_dir, share_path, slot_dir, sync_dir};
+use crate::container::edit::Step;
 use crate::container::immutable;
 use crate::container::mutable::{self, MAGIC_LEN};
+
+/// The longest immutable container that goes through the journal, in bytes. A longer one is
+/// written once only: to its own file, which is synced.
+const JOURNALLED_LEN_MAX: u64 = 64 << 10;
 
 /// What a change needs before it can be made, and what becomes of it if it is not.
 struct Ready {
@@ -87,6 +93,32 @@ impl Disk {
     /// Brings all changes home, so that the journal is empty; with `remove`, it is not even there.
     pub(crate) fn checkpoint(&self, remove: bool) -> io::Result<()> {
         self.journal.checkpoint(&self.shares, remove)
+    }
+
+    /// Whether an immutable container of this length is kept by the journal: a sync that others
+    /// share, and that changes no metadata, in place of two of its own.
+    pub(crate) fn journals(&self, len: u64) -> bool {
+        len <= JOURNALLED_LEN_MAX.min(self.journal.record_len_max() / 2)
+            && !self.journal.is_out_of_order()
+    }
+
+    /// Puts a whole immutable container in its place, for good.
+    pub(crate) fn keep_journalled(&self, key: ShareKey, container: Bytes) -> io::Result<()> {
+        let steps = vec![Step::Write { at: 0, data: container }];
+        let shares = vec![(key.number, ShareOp::Create(steps))];
+        let change = Change { storage_index: key.storage_index, shares };
+        self.change_slot(change, &BTreeMap::new(), || ())
+    }
+
+    /// Makes sure that the journal says nothing of this share, which is about to be changed without
+    /// it: a replay would undo that.
+    pub(crate) fn bring_home(&self, key: ShareKey) -> io::Result<()> {
+        if self.journal_speaks_of(key) { self.checkpoint(false) } else { Ok(()) }
+    }
+
+    /// Whether there may be a record about this share in the journal.
+    pub(crate) fn journal_speaks_of(&self, key: ShareKey) -> bool {
+        self.journal.speaks_of(key)
     }
 
     /// Carries a change out, durably, all of it or nothing. `shares` are the files of the slot as
@@ -232,11 +264,19 @@ pub(super) fn spill_path(incoming: &Path, number: u64) -> PathBuf {
     incoming.join(format!("spill-{number}"))
 }
 
-/// An immutable share that somebody put there meanwhile stays, as it does when the journal is
-/// replayed.
+/// A share of the other kind that somebody put there meanwhile stays, as it does when the journal
+/// is replayed.
 fn place(staged: &Path, path: &Path, outcome: &mut io::Result<()>) -> io::Result<()> {
     fault::step()?;
-    match change::rename_new(staged, path) {
+    let placed = match change::rename_new(staged, path) {
+        // The directory was empty, so that somebody removed it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            make_slot_dir(path.parent().unwrap_or(path))?;
+            change::rename_new(staged, path)
+        }
+        placed => placed,
+    };
+    match placed {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             *outcome = Err(error);
             Ok(())

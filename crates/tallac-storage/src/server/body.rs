@@ -145,7 +145,7 @@ impl Pipeline<'_> {
     async fn finish(mut self, batch: Batch) -> Result<WriteProgress, StorageError> {
         self.settle().await?;
         let upload = Arc::clone(&self.upload);
-        let Written { missing, due } = self
+        let Written { missing, due, is_journalled } = self
             .server
             .blocking(move |shared| {
                 let result = upload.write_last(&shared.disk, &batch);
@@ -157,6 +157,9 @@ impl Pipeline<'_> {
             .await?;
         if let Some(file) = due {
             self.upload.start_write_back(file).await;
+        }
+        if is_journalled {
+            self.server.settle_when_idle();
         }
         Ok(WriteProgress { required: missing })
     }

@@ -36,7 +36,7 @@ struct Ask {
     ops: Vec<Op>,
 }
 
-fn index(slot: u8) -> StorageIndex {
+pub(super) fn index(slot: u8) -> StorageIndex {
     StorageIndex::new([slot; 16])
 }
 
@@ -114,7 +114,7 @@ impl Model {
     }
 }
 
-fn open(dir: &Path, journal_len: u64) -> DiskServer {
+pub(super) fn open(dir: &Path, journal_len: u64) -> DiskServer {
     DiskServer::open(Config { journal_len, ..Config::new(dir) }).unwrap()
 }
 
@@ -136,12 +136,12 @@ fn state(server: &DiskServer, dir: &Path) -> State {
     state
 }
 
-fn share_path(dir: &Path, slot: u8, share: u8) -> PathBuf {
+pub(super) fn share_path(dir: &Path, slot: u8, share: u8) -> PathBuf {
     let name = index(slot).to_string();
     dir.join("shares").join(&name[..2]).join(&name).join(share.to_string())
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -266,7 +266,7 @@ fn a_container_that_was_not_moved_when_power_went() {
 }
 
 /// Files as they may be found after a power cut: blocks of the old and of the new mixed.
-fn mix(
+pub(super) fn mix(
     old: Option<&Vec<u8>>,
     new: Option<&Vec<u8>>,
     dice: &mut impl Iterator<Item = u8>,
@@ -289,7 +289,7 @@ fn mix(
 }
 
 /// All share files by their paths below `shares`.
-fn files(dir: &Path) -> BTreeMap<(u8, u8), Vec<u8>> {
+pub(super) fn files(dir: &Path) -> BTreeMap<(u8, u8), Vec<u8>> {
     let all = (0..4).flat_map(|slot| (0..4).map(move |share| (slot, share)));
     all.filter_map(|(slot, share)| {
         Some(((slot, share), fs::read(share_path(dir, slot, share)).ok()?))

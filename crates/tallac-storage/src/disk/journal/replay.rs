@@ -9,7 +9,9 @@ use bytes::Bytes;
 
 use super::record::{self, Payload};
 use super::{FILE_NAME, Unsynced};
+use crate::container::edit::Step;
 use crate::container::immutable;
+use crate::container::mutable::{self, MAGIC_LEN};
 use crate::disk::change::{self, Change, ShareOp};
 use crate::disk::share_file::open_regular;
 use crate::disk::{
@@ -26,7 +28,7 @@ pub(in crate::disk) fn replay(dir: &Path, shares: &Path, incoming: &Path) -> io:
     };
     let changes = changes(journal.into(), incoming)?;
     if !changes.is_empty() {
-        tracing::info!(count = changes.len(), "finishing changes of mutable shares");
+        tracing::info!(count = changes.len(), "finishing changes of shares");
     }
     let first = first_to_do(&changes, incoming);
     let mut unsynced = Unsynced::default();
@@ -105,9 +107,10 @@ fn redo(shares: &Path, incoming: &Path, key: ShareKey, op: &ShareOp) -> io::Resu
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         opened => Some(opened?.0),
     };
-    // Whatever else has the name of a mutable share is that share, perhaps half written.
+    // What has the name of the share is that share, perhaps half written, unless it is a share of
+    // the other kind.
     if let Some(file) = &is_there
-        && is_immutable(file)?
+        && is_of_other_kind(file, op)?
     {
         return Ok(());
     }
@@ -140,10 +143,18 @@ fn redo(shares: &Path, incoming: &Path, key: ShareKey, op: &ShareOp) -> io::Resu
     }
 }
 
-fn is_immutable(file: &File) -> io::Result<bool> {
-    let mut start = [0; 4];
+fn is_of_other_kind(file: &File, op: &ShareOp) -> io::Result<bool> {
+    let mut start = [0; MAGIC_LEN];
     let read = rustix::io::pread(file, &mut start[..], 0)?;
-    Ok(immutable::is_immutable(&start[..read]))
+    let start = &start[..read];
+    Ok(match op {
+        ShareOp::Create(steps) if makes_immutable(steps) => mutable::is_mutable(start),
+        _ => immutable::is_immutable(start),
+    })
+}
+
+fn makes_immutable(steps: &[Step]) -> bool {
+    matches!(steps, [Step::Write { at: 0, data }, ..] if immutable::is_immutable(data))
 }
 
 fn remove_if_there(path: &Path) -> io::Result<()> {
