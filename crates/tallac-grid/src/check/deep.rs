@@ -80,3 +80,110 @@ where
     });
     Box::pin(items.buffered(IN_FLIGHT_MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::stream;
+    use tallac_core::cap::{Fingerprint, MutableFormat, ReadKey, SskReadCap};
+    use tallac_core::dirnode::DirectoryError;
+    use tokio::sync::{Barrier, mpsc};
+
+    use super::*;
+
+    fn visit(number: usize) -> Result<Visit, DirectoryIoError> {
+        let mut key = [0; 16];
+        key[..8].copy_from_slice(&(number as u64).to_be_bytes());
+        let key = ReadKey::new(key);
+        let cap = SskReadCap::new(MutableFormat::Sdmf, key, Fingerprint::new([0; 32]));
+        Ok(Visit { path: Vec::new(), node: FileCap::SskRead(cap).into(), listing: None })
+    }
+
+    fn number(cap: &FileCap) -> u64 {
+        let FileCap::SskRead(cap) = cap else { panic!("another kind") };
+        u64::from_be_bytes(cap.read_key().expose()[..8].try_into().unwrap())
+    }
+
+    fn walk(count: usize) -> VisitStream {
+        Box::pin(stream::iter((0..count).map(visit)))
+    }
+
+    /// Results come in the order of the walk, and never are more objects under way or waiting than
+    /// are allowed, however many there are and whichever is slow.
+    #[tokio::test]
+    async fn any_number_of_objects_in_order_and_few_at_a_time() {
+        let (begun, taken) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (count, passed) = (Arc::clone(&begun), Arc::clone(&taken));
+        let mut items = deep(walk(100_000), move |cap| {
+            let ahead = count.fetch_add(1, Ordering::Relaxed) - passed.load(Ordering::Relaxed);
+            assert!(ahead < IN_FLIGHT_MAX + 1, "{ahead} objects");
+            async move {
+                for _ in 0..number(&cap) % 7 {
+                    tokio::task::yield_now().await;
+                }
+                Some(number(&cap))
+            }
+        });
+        let mut expected = 0;
+        while let Some(item) = items.next().await {
+            taken.fetch_add(1, Ordering::Relaxed);
+            assert_eq!(item.unwrap().results, Some(expected));
+            expected += 1;
+        }
+        assert_eq!((expected, begun.load(Ordering::Relaxed)), (100_000, 100_000));
+    }
+
+    #[tokio::test]
+    async fn many_are_checked_at_the_same_time() {
+        let barrier = Arc::new(Barrier::new(IN_FLIGHT_MAX));
+        let items = deep(walk(IN_FLIGHT_MAX), move |_| {
+            let barrier = Arc::clone(&barrier);
+            async move { Some(barrier.wait().await.is_leader()) }
+        });
+        assert_eq!(items.count().await, IN_FLIGHT_MAX);
+    }
+
+    #[tokio::test]
+    async fn an_error_of_the_walk_comes_last() {
+        let error = || Err(DirectoryIoError::from(DirectoryError::NotWriteable));
+        let visits = (0..3).map(visit).chain([error()]);
+        let mut items = deep(Box::pin(stream::iter(visits)), |_| async { Some(()) });
+        for _ in 0..3 {
+            assert!(items.next().await.unwrap().unwrap().results.is_some());
+        }
+        assert!(items.next().await.unwrap().is_err());
+        assert!(items.next().await.is_none());
+    }
+
+    struct GivenUp(mpsc::UnboundedSender<()>);
+
+    impl Drop for GivenUp {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
+    }
+
+    #[tokio::test]
+    async fn dropping_the_stream_ends_what_is_under_way() {
+        let (told, mut given_up) = mpsc::unbounded_channel();
+        let (start, mut started) = mpsc::unbounded_channel();
+        let mut items = deep(walk(5), move |_| {
+            let (guard, start) = (GivenUp(told.clone()), start.clone());
+            async move {
+                let _guard = guard;
+                let _ = start.send(());
+                std::future::pending::<Option<()>>().await
+            }
+        });
+        tokio::select! {
+            _ = items.next() => panic!("nothing is ever done"),
+            () = async { for _ in 0..5 { started.recv().await; } } => {}
+        }
+        drop(items);
+        for _ in 0..5 {
+            given_up.recv().await.unwrap();
+        }
+    }
+}

@@ -12,6 +12,7 @@ mod error;
 mod immutable;
 mod mutable;
 mod repair;
+mod repair_mutable;
 mod results;
 
 pub(crate) use budget::VerifyBudget;
@@ -70,8 +71,7 @@ impl Checker {
             FileCap::ChkRead(cap) => Some(self.repair_immutable(&cap.to_verifier(), options).await),
             FileCap::ChkVerify(cap) => Some(self.repair_immutable(cap, options).await),
             FileCap::SskWrite(_) | FileCap::SskRead(_) | FileCap::SskVerify(_) => {
-                let pre = self.check(cap, options).await?;
-                Some(RepairResults::untried(pre, None))
+                self.repair_mutable(cap, options).await
             }
         }
     }

@@ -3,14 +3,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use tallac_core::cap::FileCap;
 use tallac_core::ids::ShareNumber;
 use tallac_core::mutable::Header;
 use tallac_core::placement;
+use tallac_core::storage::ShareKind;
 
 use super::{BadShare, CheckOptions, CheckResults, Checker, ShareId, ShareMap};
+use crate::download::Flaw;
 use crate::mutable::query::{self, Subject};
-use crate::mutable::servermap::{ServerMap, is_recoverable};
+use crate::mutable::servermap::{Place, ServerMap, is_recoverable};
+use crate::mutable::verify::verify;
 
 /// Bytes that are read from the front of every share when nothing but its header is looked at:
 /// header, keys and signature of either format.
@@ -37,14 +41,70 @@ impl Checker {
                 self.add_leases(&servers, subject.storage_index).await;
             }
         };
-        let map = query::survey(&self.grid, subject, servers.clone(), HEADER_FRONT_LEN);
-        let ((), map) = tokio::join!(leases, map);
-        Some(Survey { map, corrupt: Vec::new(), incompatible: Vec::new() })
+        let front_len = if options.verify { query::FRONT_LEN } else { HEADER_FRONT_LEN };
+        let found = async {
+            // A writer of this process is waited for, rather than met half-way.
+            let state = self.grid.mutable_files().in_use(subject);
+            let reading = match &state {
+                Some(state) => Some(state.queue.read().await),
+                None => None,
+            };
+            let map = query::survey(&self.grid, subject, servers.clone(), front_len).await;
+            drop(reading);
+            let survey = Survey { map, corrupt: Vec::new(), incompatible: Vec::new() };
+            if options.verify { self.verify_mutable(cap, subject, survey).await } else { survey }
+        };
+        let ((), found) = tokio::join!(leases, found);
+        Some(found)
+    }
+
+    /// Proves every share of every version. One that could not be read is no share.
+    async fn verify_mutable(&self, cap: &FileCap, subject: Subject, mut survey: Survey) -> Survey {
+        let write = match cap {
+            FileCap::SskWrite(cap) => Some(cap),
+            _ => None,
+        };
+        let storage_index = subject.storage_index;
+        let map = &survey.map;
+        let bad = |number: ShareNumber, place: Place, reason: String| BadShare {
+            server: map.servers[place].info().id.clone(),
+            storage_index,
+            share: number,
+            reason,
+        };
+        // What has no good header, its server was told already.
+        let damaged =
+            map.damaged.iter().map(|(number, place, why)| bad(*number, *place, why.clone()));
+        survey.corrupt = damaged.collect();
+        let shares: Vec<_> = map.shares.keys().copied().collect();
+        let budget = self.grid.verify_budget();
+        let verdicts = shares.iter().map(|share| verify(map, subject, *share, write, budget));
+        let verdicts = join_all(verdicts.collect::<Vec<_>>()).await;
+        let mut useless = Vec::new();
+        for ((number, place), verdict) in shares.into_iter().zip(verdicts) {
+            let server = &map.servers[place];
+            match verdict {
+                Ok(()) => continue,
+                Err(Flaw::Corrupt(reason)) => {
+                    survey.corrupt.push(bad(number, place, reason.clone()));
+                    server.advise_corrupt(ShareKind::Mutable, storage_index, number, reason);
+                }
+                Err(Flaw::Incompatible(why)) => survey.incompatible.push(bad(number, place, why)),
+                Err(Flaw::Unread(error)) => {
+                    tracing::info!(server = %server.info().id, %error, "share not verified");
+                    server.note_error(&error);
+                }
+            }
+            useless.push((number, place));
+        }
+        for (number, place) in useless {
+            survey.map.note_useless(number, place);
+        }
+        survey
     }
 }
 
 impl Survey {
-    #[expect(dead_code, reason = "repair comes next")]
     /// Whether a repair has anything to do.
     pub(super) fn needs_repair(&self) -> bool {
         let versions = self.map.versions();

@@ -48,7 +48,7 @@ impl Version {
 #[derive(Debug, Default)]
 pub(crate) struct FileState {
     /// Writers wait for each other here, and for readers.
-    pub(super) queue: RwLock<()>,
+    pub(crate) queue: RwLock<()>,
     known: Mutex<Known>,
 }
 

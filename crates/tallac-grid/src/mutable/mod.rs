@@ -10,7 +10,9 @@ mod keys;
 mod publish;
 pub(crate) mod query;
 mod retrieve;
+mod rewrite;
 pub(crate) mod servermap;
+pub(crate) mod verify;
 mod write;
 
 pub use error::{ModifyError, MutableError};
@@ -27,6 +29,7 @@ use tallac_core::mutable::MutableKeyPair;
 use crate::grid::Grid;
 use file::FileState;
 use keys::KeyPool;
+use query::Subject;
 
 /// Largest mutable file that is read or written, in bytes: it is held in memory.
 pub const MUTABLE_SIZE_MAX: u64 = 1 << 30;
@@ -120,6 +123,13 @@ impl MutableFiles {
         let file = self.open(&FileCap::SskWrite(cap.clone()))?;
         file.create(keys, content, is_fresh).await?;
         Ok(cap)
+    }
+
+    /// What this process does with a file, if it does anything at present.
+    pub(crate) fn in_use(&self, subject: Subject) -> Option<Arc<FileState>> {
+        let files = self.grid.mutable_store().files.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = (subject.storage_index, subject.fingerprint, subject.format);
+        files.by_id.get(&id).and_then(Weak::upgrade)
     }
 
     /// The file of a cap that reads or writes one. Nothing is asked of any server yet.

@@ -38,7 +38,7 @@ pub(crate) struct Retrieved {
 }
 
 /// Why a share did not do.
-enum FetchError {
+pub(super) enum FetchError {
     Storage(StorageError),
     Damaged(String),
 }
@@ -145,12 +145,12 @@ async fn decode(
 }
 
 /// One share to be fetched.
-struct Fetch {
-    server: Arc<GridServer>,
-    storage_index: StorageIndex,
-    number: ShareNumber,
-    header: Arc<Header>,
-    front: Bytes,
+pub(super) struct Fetch {
+    pub(super) server: Arc<GridServer>,
+    pub(super) storage_index: StorageIndex,
+    pub(super) number: ShareNumber,
+    pub(super) header: Arc<Header>,
+    pub(super) front: Bytes,
 }
 
 impl Fetch {
@@ -173,7 +173,7 @@ impl Fetch {
 
     /// These parts of the share: from its front where that reaches far enough, the others from the
     /// server, in one request unless they are very long.
-    async fn parts<const N: usize>(
+    pub(super) async fn parts<const N: usize>(
         &self,
         ranges: [Range<u64>; N],
     ) -> Result<[Bytes; N], FetchError> {

@@ -13,11 +13,12 @@ use tallac_core::storage::{SlotReadAnswer, StorageError};
 use crate::servers::GridServer;
 
 /// What an update is for, and so how much it must know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// The best version, to be read.
     Read,
     /// Every share that a new version must replace.
+    #[default]
     Write,
     /// Every share on every server.
     Check,
@@ -182,10 +183,15 @@ impl ServerMap {
 
     /// No longer counts a share that turned out to be damaged.
     pub(crate) fn note_damaged(&mut self, number: ShareNumber, place: Place, why: String) {
+        self.note_useless(number, place);
+        self.damaged.push((number, place, why));
+    }
+
+    /// No longer counts a share, which is there, however.
+    pub(crate) fn note_useless(&mut self, number: ShareNumber, place: Place) {
         if let Some(share) = self.shares.get_mut(&(number, place)) {
             share.header = None;
         }
-        self.damaged.push((number, place, why));
     }
 }
 

@@ -59,6 +59,8 @@ struct Course {
     unreached: u32,
     /// How often what a change is based on could not be read, as others had replaced it.
     rereads: u32,
+    /// How servers are looked at.
+    looks: Mode,
 }
 
 impl Course {
@@ -130,7 +132,7 @@ impl MutableFile {
                 Err(MutableError::Conflict)
             }
         };
-        match self.change(overwrite, false).await {
+        match self.change(overwrite, (false, Mode::Write)).await {
             Ok((version, ())) => Ok(version),
             Err(ModifyError::Refused(error) | ModifyError::File(error)) => Err(error),
         }
@@ -145,17 +147,20 @@ impl MutableFile {
         &self,
         mut f: impl FnMut(&Version, &Bytes) -> Result<(Option<Bytes>, T), E> + Send,
     ) -> Result<(Version, T), ModifyError<E>> {
-        self.change(|version, content, _| f(version, content), true).await
+        let change = |version: &Version, content: &Bytes, _| f(version, content);
+        self.change(change, (true, Mode::Write)).await
     }
 
-    async fn change<T, E>(
+    /// As [`modify`](Self::modify), and tells `f` whether an attempt of its own may have been read
+    /// already. `reads` tells whether it wants the content, `looks` how servers are looked at.
+    pub(super) async fn change<T, E>(
         &self,
         mut f: impl FnMut(&Version, &Bytes, bool) -> Result<(Option<Bytes>, T), E> + Send,
-        reads: bool,
+        (reads, looks): (bool, Mode),
     ) -> Result<(Version, T), ModifyError<E>> {
         let cap = self.write.clone().ok_or(MutableError::NotWriteable)?;
         let _writing = self.state.queue.write().await;
-        let mut course = Course::default();
+        let mut course = Course { looks, ..Course::default() };
         while course.attempt < ATTEMPTS_MAX {
             let base = self.base(&course).await?;
             let content = match reads {
@@ -281,15 +286,16 @@ impl MutableFile {
         {
             return Ok(known);
         }
-        self.look_until_still(&course.begun).await
+        self.look_until_still(course).await
     }
 
     /// Looks at all servers until no other writer is at work: there are no shares later than the
     /// best version, or they have not changed for a while.
-    async fn look_until_still(&self, begun: &Begun) -> Result<Arc<Snapshot>, MutableError> {
+    async fn look_until_still(&self, course: &Course) -> Result<Arc<Snapshot>, MutableError> {
+        let (begun, mode) = (&course.begun, course.looks);
         let mut before = None;
         for _ in 0..LOOKS_MAX {
-            let seen = self.look_for(Mode::Write, begun).await?;
+            let seen = self.look_for(mode, begun).await?;
             let state = seen.map.state();
             if !seen.map.has_later_than(&seen.header, begun) || before == Some(state.clone()) {
                 return Ok(seen);
@@ -297,7 +303,7 @@ impl MutableFile {
             before = Some(state);
             tokio::time::sleep(WRITER_SILENCE).await;
         }
-        self.look_for(Mode::Write, begun).await
+        self.look_for(mode, begun).await
     }
 
     /// The proven block hashes of all shares, if the version can be changed in place: all of its
@@ -443,7 +449,7 @@ impl Write<'_> {
                 Outcome::Failed(error) => return Err(error),
                 Outcome::Published(_) => {}
             }
-            let seen = self.file.look_until_still(&course.begun).await?;
+            let seen = self.file.look_until_still(course).await?;
             if seen.header.signed() != base.header.signed() {
                 return Ok(Attempt::Met);
             }

@@ -4,6 +4,8 @@
 
 mod assisted;
 mod check;
+mod check_deep;
+mod check_mutable;
 mod collisions;
 mod directory;
 mod directory_edits;
