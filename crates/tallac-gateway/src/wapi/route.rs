@@ -19,8 +19,9 @@ pub(super) enum Route {
         /// slash.
         children: Vec<String>,
     },
-    /// `/operations/HANDLE`: an operation that was begun earlier.
-    Operation(String),
+    /// `/operations/HANDLE`: an operation that was begun earlier, or `/operations/HANDLE/SI`: one
+    /// of its objects.
+    Operation(String, Option<String>),
     /// `/file/CAP/NAME` or `/named/CAP/NAME`: a file under a name of the client's choice.
     Named {
         /// The cap's text.
@@ -65,8 +66,10 @@ impl Route {
             ("uri", None | Some("")) => Ok(Self::Root(RootName::Uri)),
             ("cap", None | Some("")) => Ok(Self::Root(RootName::Cap)),
             ("uri" | "cap", Some(rest)) => Self::node(rest),
-            ("operations", Some(handle)) => {
-                Ok(Self::Operation(decode(handle.strip_suffix('/').unwrap_or(handle))?))
+            ("operations", Some(rest)) => {
+                let (handle, object) = rest.split_once('/').unwrap_or((rest, ""));
+                let object = Some(decode(object)?).filter(|object| !object.is_empty());
+                Ok(Self::Operation(decode(handle)?, object))
             }
             ("file" | "named", rest) => Self::named(rest.unwrap_or_default()),
             _ => Err(WebError::NoSuchPage),
@@ -130,7 +133,11 @@ mod tests {
         check("/named/C/a/b/c", named("C", Some("c")));
         check("/named/", named("", None));
         check("/%75ri/C", node("C", &[]));
-        check("/operations/a%20b", Route::Operation("a b".to_owned()));
+        let operation =
+            |object: Option<&str>| Route::Operation("a b".to_owned(), object.map(str::to_owned));
+        check("/operations/a%20b", operation(None));
+        check("/operations/a%20b/", operation(None));
+        check("/operations/a%20b/si%20", operation(Some("si ")));
     }
 
     #[test]
