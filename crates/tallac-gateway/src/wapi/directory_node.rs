@@ -13,7 +13,7 @@ use super::file_node::{self, bad_operation, done, link_cap};
 use super::make::{self, Fresh};
 use super::place::{self, FoundLink, Spot, Target};
 use super::reply::{HTML, Reply, TEXT};
-use super::{child_map, html, json, listing, walks, work};
+use super::{check, child_map, html, json, listing, walks, work};
 
 /// What is answered for each operation that changes something.
 const UNLINKED: &str = "thing unlinked";
@@ -120,9 +120,9 @@ async fn post(
             return walks::start(asked, cap, operation);
         }
         "stream-manifest" => return Ok(walks::stream_manifest(asked, cap)),
-        "check" | "start-deep-check" | "stream-deep-check" => {
-            return Err(WebError::NotYet("checking directories."));
-        }
+        "check" => return check::answer(asked, &cap.clone().into()).await,
+        "start-deep-check" => return check::start(asked, cap),
+        "stream-deep-check" => return check::stream(asked, cap),
         _ => return Err(bad_operation("POST to a directory with", operation)),
     };
     done(asked, text)

@@ -10,6 +10,7 @@ use super::asked::Asked;
 use super::download::Get;
 use super::error::WebError;
 use super::file_node::{self, bad_operation};
+use super::operations::At;
 use super::place::{self, Place, Target};
 use super::reply::{HTML, JSON, Reply};
 use super::request_body::RequestBody;
@@ -52,7 +53,10 @@ async fn answer_at(
         Route::Welcome => asked.welcome(),
         Route::Root(root) => unlinked::answer(&mut asked, root).await,
         Route::Node { cap, children } => asked.node(&cap, children).await,
-        Route::Operation(handle) => state.operations.answer(&asked, &handle).await,
+        Route::Operation(handle, object) => {
+            let at = At { handle: &handle, detail: object.as_deref() };
+            state.operations.answer(&asked, at).await
+        }
         Route::Named { cap, name } => asked.named(&cap, name.as_deref()).await,
     }
 }

@@ -28,9 +28,6 @@ pub(super) enum WebError {
     /// A verify cap where content is asked for.
     #[error("This is a {0}: it can only check shares, not read them. Use the read cap.")]
     VerifyCap(CapKind),
-    /// Something that Tahoe-LAFS does and this program does not, so far.
-    #[error("This build does not do that yet: {0}")]
-    NotYet(&'static str),
     /// An immutable file was to be changed.
     #[error("An immutable file cannot be changed or removed; PUT new content to /uri instead.")]
     Immutable,
@@ -138,6 +135,17 @@ pub(super) enum WebError {
     /// A handle that is not in use.
     #[error("unknown/expired handle")]
     NoSuchOperation,
+    /// Something that has no shares that we would know of.
+    #[error("This is of a kind that only later versions know how to check.")]
+    NothingToCheck,
+    /// An object of a deep check whose results are not there.
+    #[error("{}", no_details(storage_index, *left_out))]
+    NoDetails {
+        /// The object, as the client names it.
+        storage_index: String,
+        /// Objects whose results found no room.
+        left_out: u64,
+    },
     /// A lifetime that is no number.
     #[error("retain-for= takes a number of seconds")]
     BadRetention,
@@ -293,6 +301,7 @@ impl WebError {
             | Self::RenameWithDirectory
             | Self::NoHandle
             | Self::HandleTooLong
+            | Self::NothingToCheck
             | Self::BadRetention
             | Self::UnknownOutput
             | Self::EmptyComponent
@@ -313,9 +322,11 @@ impl WebError {
             Self::NoWebSocket => StatusCode::UPGRADE_REQUIRED,
             Self::NotWriteable | Self::Prohibited(_) => StatusCode::FORBIDDEN,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::NoSuchPage | Self::NoSuchChild(_) | Self::NoSuchOperation | Self::NoStorage => {
-                StatusCode::NOT_FOUND
-            }
+            Self::NoSuchPage
+            | Self::NoSuchChild(_)
+            | Self::NoSuchOperation
+            | Self::NoDetails { .. }
+            | Self::NoStorage => StatusCode::NOT_FOUND,
             Self::ExistingChild
             | Self::FileInTheWay(_)
             | Self::DirectoryIsAFile(_)
@@ -326,9 +337,7 @@ impl WebError {
             Self::Directory(error) => of_directory(error),
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BeyondEnd { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
-            Self::NotYet(_) | Self::UnknownMethod | Self::ContentRange => {
-                StatusCode::NOT_IMPLEMENTED
-            }
+            Self::UnknownMethod | Self::ContentRange => StatusCode::NOT_IMPLEMENTED,
             Self::Spool(error) => of_spool(error),
             Self::Upload(error) => of_upload(error),
             Self::Download(error) => of_download(error),
@@ -426,6 +435,18 @@ fn must_be_immutable(name: &str) -> String {
          needed to be immutable but was not. Either the cap is being added to an immutable \
          directory, or it was originally retrieved from an immutable directory as an unknown cap.",
         shown(name)
+    )
+}
+
+/// Why nothing is told of an object.
+fn no_details(storage_index: &str, left_out: u64) -> String {
+    let text = format!("No detailed results for SI {}", shown(storage_index));
+    if left_out == 0 {
+        return text;
+    }
+    format!(
+        "{text}. There was no room for those of {left_out} objects; use t=stream-deep-check, or \
+         t=check of this one."
     )
 }
 

@@ -3,15 +3,17 @@
 //! `serve` keeps the connections. `asked` understands a request: `route` its path, `args` what is
 //! in its URL and its form, `spool` its file. `dispatch` hands it on: to `unlinked` for `/uri`, by
 //! way of `place`, which follows a path, to `file_node` or `directory_node`, or to `operations`,
-//! where long `walks` are kept, or to `pages` about the node. `download`, `json`, `listing` and
-//! `html` make the answers, `make` and `child_map` what is stored. `error` is the one place where
-//! what went wrong becomes a status. `introducer` is the page of another kind of node.
+//! where long `walks` and deep checks (`check`) are kept, or to `pages` about the node. `download`,
+//! `json`, `listing` and `html` make the answers, `make` and `child_map` what is stored. `error` is
+//! the one place where what went wrong becomes a status. `introducer` is the page of another kind
+//! of node.
 
 mod access_log;
 mod args;
 mod asked;
 mod blacklist;
 mod body;
+mod check;
 mod child_map;
 mod config;
 mod content_type;

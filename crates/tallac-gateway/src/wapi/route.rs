@@ -19,8 +19,9 @@ pub(super) enum Route {
         /// slash.
         children: Vec<String>,
     },
-    /// `/operations/HANDLE`: an operation that was begun earlier.
-    Operation(String),
+    /// `/operations/HANDLE`: an operation that was begun earlier, or `/operations/HANDLE/SI`: one
+    /// of its objects.
+    Operation(String, Option<String>),
     /// One of the pages about the node.
     Page(Page),
     /// `/file/CAP/NAME` or `/named/CAP/NAME`: a file under a name of the client's choice.
@@ -97,8 +98,10 @@ impl Route {
             ("uri", None | Some("")) => Ok(Self::Root(RootName::Uri)),
             ("cap", None | Some("")) => Ok(Self::Root(RootName::Cap)),
             ("uri" | "cap", Some(rest)) => Self::node(rest),
-            ("operations", Some(handle)) => {
-                Ok(Self::Operation(decode(handle.strip_suffix('/').unwrap_or(handle))?))
+            ("operations", Some(rest)) => {
+                let (handle, object) = rest.split_once('/').unwrap_or((rest, ""));
+                let object = Some(decode(object)?).filter(|object| !object.is_empty());
+                Ok(Self::Operation(decode(handle)?, object))
             }
             ("file" | "named", rest) => Self::named(rest.unwrap_or_default()),
             (first, rest) => Page::parse(first, rest).map(Self::Page),
@@ -203,7 +206,11 @@ mod tests {
         check("/named/C/a/b/c", named("C", Some("c")));
         check("/named/", named("", None));
         check("/%75ri/C", node("C", &[]));
-        check("/operations/a%20b", Route::Operation("a b".to_owned()));
+        let operation =
+            |object: Option<&str>| Route::Operation("a b".to_owned(), object.map(str::to_owned));
+        check("/operations/a%20b", operation(None));
+        check("/operations/a%20b/", operation(None));
+        check("/operations/a%20b/si%20", operation(Some("si ")));
         check("/status/", Route::Page(Page::Operations));
         let down = |events| Route::Page(Page::Operation { name: "down-1".to_owned(), events });
         check("/status/down-1", down(false));

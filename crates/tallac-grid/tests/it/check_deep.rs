@@ -166,7 +166,6 @@ fn resident() -> u64 {
 /// Half a million files in a thousand directories, on ten servers.
 #[tokio::test]
 #[ignore = "takes minutes: a measurement"]
-#[expect(clippy::print_stdout, reason = "what was measured")]
 async fn half_a_million_objects_do_not_grow_memory() {
     let grid = TestGrid::with_usual_segments(10, (3, 1, 10)).await;
     let directories = grid.grid.directories();

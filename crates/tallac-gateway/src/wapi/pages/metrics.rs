@@ -41,7 +41,7 @@ pub(in crate::wapi) fn kind(method: &Method, route: &Route) -> usize {
         Route::Root(_) | Route::Named { .. } => "read",
         Route::Node { .. } if is_read => "read",
         Route::Node { .. } => "change",
-        Route::Operation(_) => "operation",
+        Route::Operation(..) => "operation",
         Route::Page(page) => page.name(),
     };
     KINDS.iter().position(|known| *known == name).unwrap_or(OTHER)
