@@ -9,6 +9,7 @@ pub mod config;
 pub mod files;
 pub mod helper;
 mod local_grid;
+mod logging;
 mod node;
 pub mod node_files;
 mod progress;

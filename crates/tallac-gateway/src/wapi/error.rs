@@ -135,9 +135,6 @@ pub(super) enum WebError {
     /// A handle that is not in use.
     #[error("unknown/expired handle")]
     NoSuchOperation,
-    /// Something that has no shares that we would know of.
-    #[error("This is of a kind that only later versions know how to check.")]
-    NothingToCheck,
     /// An object of a deep check whose results are not there.
     #[error("{}", no_details(storage_index, *left_out))]
     NoDetails {
@@ -229,6 +226,39 @@ pub(super) enum WebError {
     /// A directory could not be read or changed.
     #[error("{}", directory_text(.0))]
     Directory(DirectoryIoError),
+    /// Something that the node's operator does not want to be had through it.
+    #[error("Access Prohibited: {}", shown(.0))]
+    Prohibited(String),
+    /// Nobody knows what is prohibited.
+    #[error("This node's access.blacklist cannot be used, so nothing is handed out: {0}")]
+    BadBlacklist(String),
+    /// The name of an operation's page is none.
+    #[error("no '-' in '{}'", shown(.0))]
+    NoStatusName(String),
+    /// The number in the name of an operation's page is none.
+    #[error("'{}' does not end with the number of an operation", shown(.0))]
+    NoStatusNumber(String),
+    /// A form that a page does not have.
+    #[error("Unknown t value: {0}")]
+    UnknownForm(String),
+    /// Something private without the token.
+    #[error("Unauthorized")]
+    Unauthorized,
+    /// Incidents are only reported.
+    #[error("/report_incident can only be used with POST")]
+    ReportWithoutPost,
+    /// An incident could not be kept.
+    #[error("The incident report could not be saved in logs/incidents: {0}")]
+    IncidentNotKept(String),
+    /// The log is sent over WebSockets only.
+    #[error("This is a WebSocket: connect to it as one, with version 13 of the protocol.")]
+    NoWebSocket,
+    /// More of them than are served.
+    #[error("Too many programs read the log of this node already.")]
+    TooManyLogReaders,
+    /// The storage server that this is about does not run.
+    #[error("This node has no storage server.")]
+    NoStorage,
     /// An answer could not be put together.
     #[error("This is a defect of the program: an answer could not be put together.")]
     Defect,
@@ -268,7 +298,6 @@ impl WebError {
             | Self::RenameWithDirectory
             | Self::NoHandle
             | Self::HandleTooLong
-            | Self::NothingToCheck
             | Self::BadRetention
             | Self::UnknownOutput
             | Self::EmptyComponent
@@ -281,17 +310,24 @@ impl WebError {
             | Self::BadRootOperation
             | Self::NoCapGiven
             | Self::NoBoolean(_)
-            | Self::UnknownFormat(_) => StatusCode::BAD_REQUEST,
-            Self::NotWriteable => StatusCode::FORBIDDEN,
+            | Self::UnknownFormat(_)
+            | Self::NoStatusName(_)
+            | Self::NoStatusNumber(_)
+            | Self::UnknownForm(_)
+            | Self::ReportWithoutPost => StatusCode::BAD_REQUEST,
+            Self::NoWebSocket => StatusCode::UPGRADE_REQUIRED,
+            Self::NotWriteable | Self::Prohibited(_) => StatusCode::FORBIDDEN,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::NoSuchPage
             | Self::NoSuchChild(_)
             | Self::NoSuchOperation
-            | Self::NoDetails { .. } => StatusCode::NOT_FOUND,
+            | Self::NoDetails { .. }
+            | Self::NoStorage => StatusCode::NOT_FOUND,
             Self::ExistingChild
             | Self::FileInTheWay(_)
             | Self::DirectoryIsAFile(_)
             | Self::DirectoryInTheWay => StatusCode::CONFLICT,
-            Self::TooManyOperations => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyOperations | Self::TooManyLogReaders => StatusCode::SERVICE_UNAVAILABLE,
             Self::Operation(error) => error.status(),
             Self::Mutable(error) => of_mutable(error),
             Self::Directory(error) => of_directory(error),
@@ -301,7 +337,9 @@ impl WebError {
             Self::Spool(error) => of_spool(error),
             Self::Upload(error) => of_upload(error),
             Self::Download(error) => of_download(error),
-            Self::Defect => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Defect | Self::BadBlacklist(_) | Self::IncidentNotKept(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 }

@@ -131,6 +131,8 @@ pub(super) async fn resolve(
     let is_check = path.iter().all(String::is_empty) && check::is_asked_for(asked);
     let node = if is_check { root_of_any_kind(cap)? } else { root(cap)? };
     let mut target = Target { node, link: None };
+    let prohibited = asked.state.blacklist.now()?;
+    prohibited.check(&target.node)?;
     let mut has_slash = false;
     if target.node.is_directory() {
         has_slash = path.pop_if(|last| last.is_empty()).is_some();
@@ -157,6 +159,7 @@ pub(super) async fn resolve(
         target = match table.get(&spot.name) {
             Some(child) => {
                 let link = FoundLink { spot, metadata: child.metadata };
+                prohibited.check(&child.node)?;
                 Target { node: child.node, link: Some(link) }
             }
             None if is_last && may_be_vacant(asked) => {

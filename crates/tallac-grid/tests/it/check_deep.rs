@@ -166,6 +166,7 @@ fn resident() -> u64 {
 /// Half a million files in a thousand directories, on ten servers.
 #[tokio::test]
 #[ignore = "takes minutes: a measurement"]
+#[expect(clippy::print_stdout, reason = "what was measured")]
 async fn half_a_million_objects_do_not_grow_memory() {
     let grid = TestGrid::with_usual_segments(10, (3, 1, 10)).await;
     let directories = grid.grid.directories();
@@ -197,7 +198,7 @@ async fn half_a_million_objects_do_not_grow_memory() {
     }
     let grown = resident().saturating_sub(early) >> 20;
     let seconds = started.elapsed().as_secs_f64();
-    println!("{} objects in {seconds:.1} s, {grown} MiB more than at 50,000", counts.checked);
+    eprintln!("{} objects in {seconds:.1} s, {grown} MiB more than at 50,000", counts.checked);
     assert_eq!((counts.checked, counts.healthy), (501_001, 1001));
     // A walk remembers 16 bytes of every object that it met.
     assert!(grown < 64, "{grown} MiB");

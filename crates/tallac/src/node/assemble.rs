@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use tallac_core::helper::UploadHelper;
-use tallac_gateway::wapi::{Introducers, WebApi, WebConfig};
+use tallac_gateway::wapi::{ApiToken, LocalFiles, WebApi, WebConfig};
 use tallac_grid::grid::{Grid, GridConfig};
 use tallac_grid::servers::ServerList;
 use tallac_net::helper::HelperClient;
 
 use super::listen::Listener;
+use super::reload::Reload;
+use super::report::NodeReport;
 use super::servers::{Connector, Roster};
 use super::service::{OnFailure, Service, Tree};
 use super::tub::{self, Reached, Silence};
@@ -25,6 +27,8 @@ pub(super) struct Parts {
     pub(super) grid: Option<Grid>,
     /// Where its web server is, if there is one.
     pub(super) web_url: Option<String>,
+    /// What may change while it runs; nothing does of an introducer.
+    pub(super) reload: Option<Reload>,
 }
 
 /// Starts every part of a node.
@@ -36,11 +40,11 @@ pub(super) async fn assemble(config: NodeConfig) -> Result<Parts> {
         tracing::warn!("{warning}");
     }
     let directory = config.directory.clone();
-    let (identity, secrets) = tokio::task::spawn_blocking(move || {
+    let (identity, secrets, token) = tokio::task::spawn_blocking(move || {
         let identity = NodeIdentity::load_or_create(&directory)?;
         let secrets = NodeSecrets::load_or_create(&directory)?;
-        ApiAuthToken::renew(&directory)?;
-        anyhow::Ok((identity, secrets))
+        let token = ApiAuthToken::renew(&directory)?;
+        anyhow::Ok((identity, secrets, token))
     })
     .await??;
     let mut tree = Tree::new();
@@ -50,6 +54,13 @@ pub(super) async fn assemble(config: NodeConfig) -> Result<Parts> {
     let tub = tub::tub(&identity.certificate, silence, &ways)?;
     tub::stop_with(&mut tree, &tub);
     let mut offers = Vec::new();
+    let mut report = NodeReport {
+        started: std::time::Instant::now(),
+        incidents: config.directory.file("logs").join("incidents"),
+        storage: None,
+        helper: None,
+        used_helper: None,
+    };
     let gbs = match &config.storage {
         Some(storage) => {
             let at = (&tub, &*reached.hints);
@@ -58,22 +69,29 @@ pub(super) async fn assemble(config: NodeConfig) -> Result<Parts> {
                 let keys = storage.announcement;
                 offers.push(introducers::storage_offer(&config, &identity, keys)?);
             }
+            report.storage = Some(storage.own);
             storage.gbs
         }
         None => None,
     };
     let uploads_for_us = helper::connect(&mut tree, &config, &tub);
+    report.used_helper.clone_from(&uploads_for_us);
     let grid = start_grid(&mut tree, &config, &secrets, uploads_for_us)?;
-    helper::offer(&config, &identity, &grid, (&tub, &*reached.hints)).await?;
+    report.helper = helper::offer(&config, &identity, &grid, (&tub, &*reached.hints)).await?;
     reached.serve(&mut tree, &tub, gbs.as_ref())?;
     let connector = Connector::new(&config, ways, silence);
     let roster = start_roster(&mut tree, &config, Roster::new(grid.clone(), connector)).await?;
     let introducers = introducers::start(&mut tree, &config, &tub, &roster, &offers);
     let web_url = match &config.web_port {
-        Some(at) => Some(start_web(&mut tree, &config, at, (&grid, introducers))?),
+        Some(at) => {
+            let mut web = web_config(&config, &token);
+            (web.introducers, web.node) = (introducers, Arc::new(report));
+            Some(start_web(&mut tree, &config, at, (&grid, web))?)
+        }
         None => None,
     };
-    Ok(Parts { tree, grid: Some(grid), web_url })
+    let reload = Some(Reload::new(config, roster));
+    Ok(Parts { tree, grid: Some(grid), web_url, reload })
 }
 
 /// The client of the grid's servers, of which none is known yet.
@@ -118,20 +136,29 @@ async fn start_roster(tree: &mut Tree, config: &NodeConfig, roster: Roster) -> R
     Ok(roster)
 }
 
+/// How the web API is to be, as the node's settings say.
+fn web_config(config: &NodeConfig, token: &ApiAuthToken) -> WebConfig {
+    let mut web = WebConfig::new(config.tempdir.clone(), config.nickname.clone());
+    web.mutable_format = config.client.mutable_format;
+    web.api_token = Some(ApiToken::new(token.expose()));
+    web.files = LocalFiles {
+        static_dir: Some(config.web_static.clone()),
+        blacklist: Some(config.directory.file("access.blacklist")),
+    };
+    web
+}
+
 /// The web API; gives its URL, which is left in `node.url`.
 fn start_web(
     tree: &mut Tree,
     config: &NodeConfig,
     at: &ListenAt,
-    (grid, introducers): (&Grid, Introducers),
+    (grid, web): (&Grid, WebConfig),
 ) -> Result<String> {
     let listener = Listener::bind(at, "[node] web.port")?;
     let url = format!("http://127.0.0.1:{}/", listener.port()?);
     std::fs::create_dir_all(&config.tempdir)
         .with_context(|| format!("cannot make the tempdir {}", config.tempdir.display()))?;
-    let mut web = WebConfig::new(config.tempdir.clone(), config.nickname.clone());
-    web.mutable_format = config.client.mutable_format;
-    web.introducers = introducers;
     let web = WebApi::new(grid.clone(), web);
     config.directory.save_node_url(&url)?;
     tree.start(Service::new("web API", OnFailure::Restart, move |stop| {

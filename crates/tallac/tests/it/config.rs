@@ -95,6 +95,24 @@ fn errors_name_the_place_and_the_way_out() {
 }
 
 #[test]
+fn what_has_no_effect_is_told() {
+    let (_guard, dir) = scratch();
+    let furl = "pb://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@tcp:127.0.0.1:1/x";
+    let cases = [
+        (format!("[node]\nlog_gatherer.furl = {furl}\n"), "[node] log_gatherer.furl: "),
+        (format!("[client]\nkey_generator.furl = {furl}\n"), "[client] key_generator.furl: "),
+        ("[client]\npeers.preferred = a,b\n".to_owned(), "[client] peers.preferred: "),
+        ("[storage]\ndebug_discard = true\n".to_owned(), "[storage] debug_discard: "),
+        ("[storageserver.plugins.x]\na = 1\n".to_owned(), "[storageserver.plugins.x]: "),
+    ];
+    for (text, expected) in cases {
+        let warnings = load(&dir, &text).unwrap().warnings;
+        assert_eq!(warnings.len(), 1, "{text}");
+        assert!(warnings[0].to_string().starts_with(expected), "{}", warnings[0]);
+    }
+}
+
+#[test]
 fn without_a_file_all_is_as_by_default() {
     let (_guard, dir) = scratch();
     let config = NodeConfig::load(&dir).unwrap();
