@@ -120,7 +120,7 @@ async fn post(
             return walks::start(asked, cap, operation);
         }
         "stream-manifest" => return Ok(walks::stream_manifest(asked, cap)),
-        "check" => return check::answer(asked, &cap.clone().into()).await,
+        "check" => return check::answer(asked, cap.file()).await,
         "start-deep-check" => return check::start(asked, cap),
         "stream-deep-check" => return check::stream(asked, cap),
         _ => return Err(bad_operation("POST to a directory with", operation)),

@@ -135,9 +135,6 @@ pub(super) enum WebError {
     /// A handle that is not in use.
     #[error("unknown/expired handle")]
     NoSuchOperation,
-    /// Something that has no shares that we would know of.
-    #[error("This is of a kind that only later versions know how to check.")]
-    NothingToCheck,
     /// An object of a deep check whose results are not there.
     #[error("{}", no_details(storage_index, *left_out))]
     NoDetails {
@@ -301,7 +298,6 @@ impl WebError {
             | Self::RenameWithDirectory
             | Self::NoHandle
             | Self::HandleTooLong
-            | Self::NothingToCheck
             | Self::BadRetention
             | Self::UnknownOutput
             | Self::EmptyComponent

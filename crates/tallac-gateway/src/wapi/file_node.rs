@@ -27,7 +27,11 @@ pub(super) async fn answer(asked: &mut Asked<'_>, target: &Target) -> Result<Rep
             let cap = upload(asked, target).await?;
             done(asked, cap)
         }
-        (Method::POST, "check") => check::answer(asked, &target.node).await,
+        (Method::POST, "check") => match target.node.file() {
+            Some(cap) => check::answer(asked, cap).await,
+            // What only later versions know how to check takes no POST at all.
+            None => Err(WebError::MethodNotAllowed("GET, HEAD")),
+        },
         (Method::POST, _) => Err(bad_operation("POST to file:", &operation)),
         _ => Ok(Reply::text(TEXT, target.spot()?.remove(asked).await?)),
     }

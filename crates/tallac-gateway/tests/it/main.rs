@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails in a test should end it, helpers included")]
 
+mod check;
+mod deep_check;
 mod directories;
 mod download;
 mod errors;

@@ -77,10 +77,9 @@ pub(super) fn is_asked_for(asked: &Asked<'_>) -> bool {
     *asked.method() == http::Method::POST && asked.args.operation() == "check"
 }
 
-/// `t=check` of a file or a directory.
-pub(super) async fn answer(asked: &Asked<'_>, node: &Node) -> Result<Reply, WebError> {
+/// `t=check` of a file, or of the file that keeps a directory.
+pub(super) async fn answer(asked: &Asked<'_>, cap: &FileCap) -> Result<Reply, WebError> {
     let (wanted, output) = (Wanted::by(asked)?, Output::by(asked)?);
-    let cap = node.file().ok_or(WebError::NothingToCheck)?;
     let found = find(asked, cap, wanted).await;
     if let Some(location) = asked.args.when_done() {
         return Reply::when_done(location);
