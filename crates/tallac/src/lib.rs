@@ -10,6 +10,7 @@ pub mod files;
 pub mod helper;
 mod local_grid;
 mod logging;
+pub mod maintain;
 mod node;
 pub mod node_files;
 mod progress;

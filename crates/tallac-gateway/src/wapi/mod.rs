@@ -47,7 +47,9 @@ mod work;
 
 pub use config::{IntroducerStatus, Introducers, WebConfig, WebLimits};
 pub use introducer::{IntroducerPage, IntroducerPageConfig};
-pub use node_view::{ApiToken, LocalFiles, Named, NodeView, Statistics, StorageView, UsedHelper};
+pub use node_view::{
+    ApiToken, LocalFiles, MaintenanceView, Named, NodeView, Statistics, StorageView, UsedHelper,
+};
 
 use std::sync::Arc;
 

@@ -54,6 +54,15 @@ pub struct UsedHelper {
     pub is_connected: bool,
 }
 
+/// What the node's maintenance does and has found, without what only the node's owner may know.
+#[derive(Debug, Clone)]
+pub struct MaintenanceView {
+    /// For people.
+    pub sentences: Vec<String>,
+    /// For programs.
+    pub json: Json,
+}
+
 /// What the node tells of its other parts. Nothing of it may block for long.
 pub trait NodeView: fmt::Debug + Send + Sync {
     /// What other parts count and measure.
@@ -73,6 +82,11 @@ pub trait NodeView: fmt::Debug + Send + Sync {
 
     /// The helper that this node uses, if it is to use one.
     fn used_helper(&self) -> Option<UsedHelper> {
+        None
+    }
+
+    /// The maintenance of what is on the grid, if it is on.
+    fn maintenance(&self) -> Option<MaintenanceView> {
         None
     }
 

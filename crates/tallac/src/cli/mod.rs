@@ -5,7 +5,7 @@
 
 mod add_alias;
 mod admin;
-mod aliases;
+pub(crate) mod aliases;
 mod backup;
 mod completions;
 mod cp;
@@ -25,6 +25,7 @@ mod local_file;
 mod location;
 mod log_file;
 mod ls;
+mod maintain;
 mod man;
 mod manifest;
 mod mkdir;
@@ -101,6 +102,8 @@ enum Command {
     Demo(demo::DemoArgs),
     Doctor(doctor::DoctorArgs),
     #[command(subcommand)]
+    Maintain(maintain::Command),
+    #[command(subcommand)]
     Admin(admin::Command),
     #[command(subcommand)]
     Debug(debug::Command),
@@ -137,6 +140,7 @@ async fn dispatch(command: Command, globals: &Globals) -> anyhow::Result<ExitCod
         Command::GridManager(args) => Ok(grid_manager::run(args)),
         Command::Demo(args) => demo::run(args, globals).await,
         Command::Doctor(args) => doctor::run(args, globals).await,
+        Command::Maintain(command) => maintain::run(command, globals),
         Command::Admin(command) => admin::run(command, globals),
         Command::Debug(command) => debug::run(command, globals),
         Command::Completions(args) => completions::run(args, globals),

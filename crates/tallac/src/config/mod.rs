@@ -19,6 +19,7 @@ mod listen;
 mod reader;
 pub mod servers_yaml;
 mod storage;
+mod tallac_toml;
 mod tub;
 mod values;
 pub(crate) mod yaml;
@@ -37,6 +38,7 @@ pub use invitation::{Invitation, InvitationError};
 pub use later::ConfigWarning;
 pub use listen::{ListenAt, ListenError};
 pub use storage::{Expiry, ExpiryMode, StorageConfig};
+pub use tallac_toml::{MaintenanceConfig, TALLAC_TOML};
 pub use tub::{Tub, TubLocation, TubPort};
 
 use crate::files;
@@ -71,6 +73,8 @@ pub struct NodeConfig {
     pub storage: Option<StorageConfig>,
     /// Whether it uploads for clients that have a slow line.
     pub is_helper: bool,
+    /// How it looks after what is on the grid; nothing if it does not.
+    pub maintenance: Option<MaintenanceConfig>,
     /// What is set and has no effect yet: to be logged.
     pub warnings: Vec<ConfigWarning>,
 }
@@ -140,6 +144,7 @@ impl NodeConfig {
             client,
             storage,
             is_helper,
+            maintenance: tallac_toml::read(directory)?,
             warnings,
         })
     }

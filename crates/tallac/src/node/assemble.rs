@@ -1,6 +1,7 @@
 //! A node, put together from its configuration: read from top to bottom, this is what a node is.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use tallac_core::helper::UploadHelper;
@@ -17,6 +18,7 @@ use super::service::{OnFailure, Service, Tree};
 use super::tub::{self, Reached, Silence};
 use super::{helper, introducers, storage, ways};
 use crate::config::{ListenAt, NodeConfig};
+use crate::maintain::Maintenance;
 use crate::node_files::{ApiAuthToken, NodeIdentity, NodeSecrets};
 
 /// The parts of a node, all of them running.
@@ -60,6 +62,7 @@ pub(super) async fn assemble(config: NodeConfig) -> Result<Parts> {
         storage: None,
         helper: None,
         used_helper: None,
+        maintenance: None,
     };
     let gbs = match &config.storage {
         Some(storage) => {
@@ -81,6 +84,7 @@ pub(super) async fn assemble(config: NodeConfig) -> Result<Parts> {
     reached.serve(&mut tree, &tub, gbs.as_ref())?;
     let connector = Connector::new(&config, ways, silence);
     let roster = start_roster(&mut tree, &config, Roster::new(grid.clone(), connector)).await?;
+    report.maintenance = start_maintenance(&mut tree, &config, &grid)?;
     let introducers = introducers::start(&mut tree, &config, &tub, &roster, &offers);
     let web_url = match &config.web_port {
         Some(at) => {
@@ -134,6 +138,26 @@ async fn start_roster(tree: &mut Tree, config: &NodeConfig, roster: Roster) -> R
         }
     }));
     Ok(roster)
+}
+
+/// The maintenance of what is on the grid, if `tallac.toml` switches it on.
+fn start_maintenance(
+    tree: &mut Tree,
+    config: &NodeConfig,
+    grid: &Grid,
+) -> Result<Option<Maintenance>> {
+    let Some(settings) = config.maintenance.clone() else { return Ok(None) };
+    let clock = Arc::new(SystemTime::now);
+    let maintenance = Maintenance::open(&config.directory, settings, grid.clone(), clock)?;
+    let running = maintenance.clone();
+    tree.start(Service::new("maintenance", OnFailure::Restart, move |stop| {
+        let running = running.clone();
+        async move {
+            running.run(stop).await;
+            Ok(())
+        }
+    }));
+    Ok(Some(maintenance))
 }
 
 /// How the web API is to be, as the node's settings say.

@@ -10,7 +10,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tallac_core::dirnode::Json;
 use tallac_gateway::metrics::Exposition;
-use tallac_gateway::wapi::{Named, NodeView, Statistics, StorageView, UsedHelper};
+use tallac_gateway::wapi::{MaintenanceView, Named, NodeView, Statistics, StorageView, UsedHelper};
 use tallac_net::helper::HelperClient;
 use tallac_storage::DiskServer;
 use tokio::sync::broadcast;
@@ -19,6 +19,7 @@ use super::meter::Metered;
 use crate::files::{self, Access};
 use crate::helper::Helper;
 use crate::logging;
+use crate::maintain::{self, Listener, Maintenance};
 
 /// Incident reports that are kept.
 const INCIDENTS_MAX: usize = 100;
@@ -40,6 +41,7 @@ pub(super) struct NodeReport {
     pub(super) storage: Option<OwnStorage>,
     pub(super) helper: Option<Helper>,
     pub(super) used_helper: Option<Arc<HelperClient>>,
+    pub(super) maintenance: Option<Maintenance>,
 }
 
 fn number(value: u64) -> Json {
@@ -130,6 +132,16 @@ impl NodeView for NodeReport {
         Some(UsedHelper { address, is_connected: helper.is_connected() })
     }
 
+    fn maintenance(&self) -> Option<MaintenanceView> {
+        let maintenance = self.maintenance.as_ref()?;
+        let (state, config) = (maintenance.state(), maintenance.config());
+        let json = maintain::json(&state, config, Listener::Anyone).to_string();
+        Some(MaintenanceView {
+            sentences: maintain::sentences(&state, config, Listener::Anyone),
+            json: Json::parse(&json).unwrap_or(Json::Null),
+        })
+    }
+
     fn metrics<'a>(&'a self, text: &'a mut Exposition) -> BoxFuture<'a, ()> {
         async {
             let what = "tallac_build_info";
@@ -141,6 +153,9 @@ impl NodeView for NodeReport {
             if let Some(seconds) = cpu_seconds() {
                 let what = ("process_cpu_seconds_total", "counter");
                 text.single(what, "Processor time of the process.", seconds);
+            }
+            if let Some(maintenance) = &self.maintenance {
+                maintain::metrics(&maintenance.state(), text);
             }
             if let Some(storage) = &self.storage {
                 storage.meter.print(text);

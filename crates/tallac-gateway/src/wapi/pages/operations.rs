@@ -6,10 +6,11 @@ use std::sync::Arc;
 use tallac_core::dirnode::Json;
 use tallac_grid::history::{Kind, Operation, State};
 
-use super::{Form, begin, end, escape, form, pretty, size, time, unknown_form};
+use super::{Form, begin, end, escape, form, node, pretty, size, time, unknown_form};
 use crate::wapi::asked::Asked;
 use crate::wapi::error::WebError;
 use crate::wapi::json::{Members, number, text};
+use crate::wapi::node_view::MaintenanceView;
 use crate::wapi::reply::{HTML, Reply};
 
 /// Type of the JSON of this page, which is another than that of the others.
@@ -24,12 +25,16 @@ type Known = (Arc<Operation>, State);
 /// Answers a request for the page.
 pub(super) fn answer(asked: &Asked<'_>) -> Result<Reply, WebError> {
     let (active, recent) = known(asked);
+    let maintenance = node(asked).maintenance();
     match form(asked)? {
-        Form::Page => Ok(Reply::text(HTML, page(&active, &recent))),
+        Form::Page => Ok(Reply::text(HTML, page(&active, &recent, maintenance.as_ref()))),
         Form::Json => {
             let list = |known: &[Known]| Json::Array(known.iter().map(summary).collect());
-            let members =
+            let mut members =
                 Members::default().with("active", list(&active)).with("recent", list(&recent));
+            if let Some(maintenance) = maintenance {
+                members = members.with("maintenance", maintenance.json);
+            }
             Ok(Reply::text(JSON, pretty(&members.end())))
         }
         Form::OpenMetrics => Err(unknown_form(asked)),
@@ -90,12 +95,19 @@ pub(super) fn upload_progress(state: &State) -> [f64; 3] {
 }
 
 /// The page.
-fn page(active: &[Known], recent: &[Known]) -> String {
+fn page(active: &[Known], recent: &[Known], maintenance: Option<&MaintenanceView>) -> String {
     let mut page = begin("Recent and Active Operations");
     page += "<h2>Active Operations:</h2>\n";
     table(&mut page, active, false, "No active operations!");
     page += "<h2>Recent Operations:</h2>\n";
     table(&mut page, recent, true, "No recent operations!");
+    if let Some(maintenance) = maintenance {
+        page += "<h2>Maintenance:</h2>\n<ul>\n";
+        for sentence in &maintenance.sentences {
+            let _ = writeln!(page, "<li>{}</li>", escape(sentence));
+        }
+        page += "</ul>\n";
+    }
     page += "<p>See this page <a href=\"?t=json\">in JSON</a></p>\n";
     end(page)
 }
