@@ -141,18 +141,32 @@ impl Maintenance {
 
     /// Waits until enough servers are connected to tell what is lost from what is out of reach.
     async fn servers(&self) {
+        let needed = self.0.grid.config().happy.max(1);
         loop {
             let servers = self.0.grid.servers().all();
             let connected = servers.iter().filter(|server| server.is_connected()).count();
-            let needed = self.0.grid.config().happy.max(1);
-            if connected >= needed {
-                self.lock().waits = None;
+            let waits = (connected < needed).then(|| {
+                format!("{connected} servers are connected, of the {needed} of shares.happy")
+            });
+            let is_over = waits.is_none();
+            self.wait_for(waits).await;
+            if is_over {
                 return;
             }
-            self.lock().waits = Some(format!(
-                "{connected} servers are connected, of the {needed} that shares.happy asks for"
-            ));
             sleep(LOOK_INTERVAL).await;
+        }
+    }
+
+    /// Says why nothing goes on, or that something does.
+    async fn wait_for(&self, reason: Option<String>) {
+        let has_changed = {
+            let mut state = self.lock();
+            let has_changed = state.waits != reason;
+            state.waits = reason;
+            has_changed
+        };
+        if has_changed {
+            self.save().await;
         }
     }
 

@@ -2,6 +2,8 @@
 
 use tallac_core::cap::FileCap;
 use tallac_core::dirnode::ChildName;
+use tallac_core::ids::StorageIndex;
+use tallac_core::immutable::SEGMENT_SIZE_DEFAULT;
 use tallac_grid::check::{CheckOptions, CheckResults, RepairResults};
 use tallac_grid::directory::Visit;
 use tallac_grid::grid::Grid;
@@ -55,7 +57,7 @@ impl Object {
     }
 
     /// Whether this is the one with these shares.
-    pub(super) fn is(&self, storage_index: tallac_core::ids::StorageIndex) -> bool {
+    pub(super) fn is(&self, storage_index: StorageIndex) -> bool {
         self.cap.as_ref().and_then(FileCap::storage_index) == Some(storage_index)
     }
 
@@ -135,9 +137,11 @@ impl Maintenance {
     }
 }
 
-/// Bytes of so many shares of which so many bring back a file of this size.
+/// Bytes of so many shares of which so many bring back a file of this size, with what proves them.
 fn shares_size(size: u64, shares: u64, needed: u64) -> u64 {
-    u64::try_from(u128::from(size) * u128::from(shares) / u128::from(needed)).unwrap_or(u64::MAX)
+    let blocks = u128::from(size) * u128::from(shares) / u128::from(needed);
+    let proofs = u128::from(shares) * u128::from(2048 + 128 * (size / SEGMENT_SIZE_DEFAULT + 1));
+    u64::try_from(blocks + proofs).unwrap_or(u64::MAX)
 }
 
 impl Done {

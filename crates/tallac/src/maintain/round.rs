@@ -30,7 +30,7 @@ impl Maintenance {
             Ok(Ok(targets)) => targets,
             Ok(Err(error)) => {
                 tracing::warn!(%error, "maintenance does not know what to look after");
-                self.lock().waits = Some(error.to_string());
+                self.wait_for(Some(error.to_string())).await;
                 return false;
             }
             Err(error) => std::panic::resume_unwind(error.into_panic()),

@@ -37,6 +37,17 @@ pub(super) enum What {
     Shares(FileCap),
 }
 
+impl What {
+    fn found(cap: Cap, path: Vec<ChildName>) -> Self {
+        match cap.file() {
+            Some(file @ (FileCap::ChkVerify(_) | FileCap::SskVerify(_))) => {
+                Self::Shares(file.clone())
+            }
+            _ => Self::At(cap.into(), path),
+        }
+    }
+}
+
 /// Why it is not known what to look after. No cap is repeated.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TargetError {
@@ -86,7 +97,7 @@ pub(super) fn load(
             let place = known.resolve(alias)?;
             let names = place.path.split('/').filter(|name| !name.is_empty());
             let path = names.map(ChildName::new).collect();
-            let what = What::At(Cap::parse(&place.cap).into(), path);
+            let what = What::found(Cap::parse(&place.cap), path);
             targets.push(Target { name: alias.clone(), what });
         }
     }
@@ -128,12 +139,7 @@ fn read(file: &Path, text: &str, targets: &mut Vec<Target>) -> Result<(), Target
         if name.contains("URI:") {
             return Err(wrong("two caps"));
         }
-        let what = match cap.file() {
-            Some(file @ (FileCap::ChkVerify(_) | FileCap::SskVerify(_))) => {
-                What::Shares(file.clone())
-            }
-            _ => What::At(cap.into(), Vec::new()),
-        };
+        let what = What::found(cap, Vec::new());
         targets.push(Target { name, what });
     }
     Ok(())
