@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use tallac_core::ids::TubId;
 
 use crate::clock::Clock;
+use crate::crawl::CrawlPace;
+use crate::expiry::ExpiryPolicy;
 
 /// What a storage server is told when it starts.
 #[derive(Debug, Clone)]
@@ -14,6 +16,9 @@ pub struct Config {
     pub dir: PathBuf,
     /// Bytes of the file system to leave free.
     pub reserved_space: u64,
+    /// Bytes that share files may have together, if that is limited. While the lease index is made
+    /// anew, only what it knows already counts.
+    pub max_use: Option<u64>,
     /// Takes no new shares.
     pub readonly: bool,
     /// What [`ServerVersion`](tallac_core::storage::ServerVersion) says that this is.
@@ -23,6 +28,10 @@ pub struct Config {
     pub node: TubId,
     /// Bytes of the journal of mutable and small shares; it takes no room before the first change.
     pub journal_len: u64,
+    /// Which leases run out.
+    pub expiry: ExpiryPolicy,
+    /// How fast the crawlers go.
+    pub pace: CrawlPace,
     /// Where the time comes from.
     pub clock: Clock,
 }
@@ -34,10 +43,13 @@ impl Config {
         Self {
             dir: dir.into(),
             reserved_space: 0,
+            max_use: None,
             readonly: false,
             application_version: concat!("tallac/", env!("CARGO_PKG_VERSION")).to_owned(),
             node: TubId::new([0; TubId::LEN]),
             journal_len: 4 << 20,
+            expiry: ExpiryPolicy::default(),
+            pace: CrawlPace::default(),
             clock: Clock::system(),
         }
     }

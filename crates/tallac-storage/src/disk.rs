@@ -7,6 +7,7 @@ mod change;
 pub(crate) mod fault;
 mod incoming_file;
 mod journal;
+mod removal;
 mod share_file;
 mod slot_file;
 mod slots;
@@ -16,6 +17,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock};
 use std::thread;
 
 use rustix::fs::StatVfs;
@@ -56,6 +58,8 @@ pub(crate) struct Disk {
     /// bits of the storage index.
     durable_prefixes: Vec<AtomicBool>,
     journal: Journal,
+    /// Held by who puts a share into a directory that he made; alone by who removes empty ones.
+    directories: RwLock<()>,
     /// Goes into the name of the next file that lies beside its place.
     next_number: AtomicU64,
 }
@@ -100,6 +104,7 @@ impl Disk {
             readonly: config.readonly,
             durable_prefixes: (0..1024).map(|_| AtomicBool::new(false)).collect(),
             journal: Journal::new(dir, config.journal_len),
+            directories: RwLock::default(),
             next_number: AtomicU64::new(0),
         })
     }
@@ -162,6 +167,7 @@ impl Disk {
     /// directory that the name goes to is made durable while the bytes are.
     pub(crate) fn commit(&self, key: ShareKey, file: &File) -> io::Result<()> {
         let dir = slot_dir(&self.shares, key.storage_index);
+        let _stay = self.directories.read().unwrap_or_else(PoisonError::into_inner);
         make_slot_dir(&dir)?;
         thread::scope(|scope| {
             let dir_synced = scope.spawn(|| self.sync_parents(key.storage_index, &dir));
@@ -175,13 +181,17 @@ impl Disk {
     /// Makes the entry of a slot's directory durable.
     fn sync_parents(&self, storage_index: StorageIndex, dir: &Path) -> io::Result<()> {
         sync_dir(dir.parent().unwrap_or(&self.shares))?;
-        let [high, low, ..] = *storage_index.as_bytes();
-        let is_durable = &self.durable_prefixes[usize::from(high) << 2 | usize::from(low) >> 6];
+        let is_durable = self.is_durable(storage_index);
         if !is_durable.load(Ordering::Acquire) {
             sync_dir(&self.shares)?;
             is_durable.store(true, Ordering::Release);
         }
         Ok(())
+    }
+
+    fn is_durable(&self, storage_index: StorageIndex) -> &AtomicBool {
+        let [high, low, ..] = *storage_index.as_bytes();
+        &self.durable_prefixes[usize::from(high) << 2 | usize::from(low) >> 6]
     }
 
     /// Deletes the file of an upload that is given up.

@@ -6,6 +6,10 @@
 mod body;
 #[cfg(test)]
 mod crash_tests;
+mod crawling;
+mod expire;
+#[cfg(test)]
+mod expire_tests;
 mod locks;
 mod reading;
 mod slots;
@@ -15,7 +19,7 @@ mod small_share_tests;
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tallac_core::ids::{ShareNumber, StorageIndex};
@@ -33,7 +37,11 @@ use crate::container::lease::{Lease, OWNER_OF_ADDED, OWNER_OF_UPLOAD};
 use crate::container::mutable;
 use crate::disk::{Disk, ShareFileError, ShareKey};
 use crate::incoming::{Start, Upload, Uploads, storage_error};
+use crate::index::Keeper;
 use crate::stats::Stats;
+pub use crawling::CrawlStatus;
+use crawling::Crawlers;
+pub(crate) use expire::{BucketSeen, ShareSeen};
 use locks::SlotLocks;
 
 /// The journal is emptied once so much time passed without a change.
@@ -50,12 +58,14 @@ pub struct DiskServer {
 
 /// What the operations share, on whatever thread they run.
 #[derive(Debug)]
-struct Shared {
+pub(crate) struct Shared {
     config: Config,
     disk: Disk,
     uploads: Uploads,
     lease_locks: [Mutex<()>; LEASE_LOCK_COUNT],
     slot_locks: SlotLocks,
+    crawlers: Crawlers,
+    index: Keeper,
     /// Somebody waits for a while without changes, to empty the journal.
     is_settling: AtomicBool,
 }
@@ -77,6 +87,7 @@ impl DiskServer {
     /// [`OpenError`], which says what to do.
     pub fn open(config: Config) -> Result<Self, OpenError> {
         let disk = Disk::open(&config)?;
+        let (crawlers, index) = (Crawlers::load(&config), Keeper::new(&config.dir));
         let (uploads, lease_locks) = (Uploads::default(), Default::default());
         let shared = Shared {
             config,
@@ -84,6 +95,8 @@ impl DiskServer {
             uploads,
             lease_locks,
             slot_locks: SlotLocks::default(),
+            crawlers,
+            index,
             is_settling: AtomicBool::new(false),
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -164,7 +177,15 @@ impl Shared {
 
     /// Room for new shares: what is promised to uploads and not yet written is taken off.
     fn available(&self) -> u64 {
-        self.disk.available().saturating_sub(self.uploads.unwritten())
+        self.disk.available().saturating_sub(self.uploads.unwritten()).min(self.quota_left())
+    }
+
+    /// What the quota leaves; what is promised to uploads is taken off.
+    fn quota_left(&self) -> u64 {
+        self.config.max_use.map_or(u64::MAX, |max| {
+            let (_, promised) = self.uploads.summary();
+            max.saturating_sub(self.index.used()).saturating_sub(promised)
+        })
     }
 
     fn version(&self) -> ServerVersion {
@@ -181,8 +202,9 @@ impl Shared {
     fn stats(&self) -> Result<Stats, StorageError> {
         let room = self.disk.room().map_err(|error| storage_error("find room for", &error))?;
         let (upload_count, allocated) = self.uploads.summary();
+        let available = room.available.min(self.quota_left());
         Ok(Stats {
-            accepting_immutable_shares: room.available > 0,
+            accepting_immutable_shares: available > 0,
             allocated,
             upload_count,
             reserved_space: self.config.reserved_space,
@@ -190,7 +212,9 @@ impl Shared {
             disk_used: room.total.saturating_sub(room.free_for_root),
             disk_free_for_root: room.free_for_root,
             disk_free_for_nonroot: room.free_for_nonroot,
-            disk_avail: room.available,
+            disk_avail: available,
+            max_use: self.config.max_use,
+            used: self.index.used(),
         })
     }
 
@@ -270,8 +294,7 @@ impl Shared {
         request: &AllocateRequest,
     ) -> Result<BTreeSet<ShareNumber>, StorageError> {
         let already_have = self.list(ShareKind::Immutable, request.storage_index)?;
-        self.lease_all(request.storage_index, &already_have, &request.lease, OWNER_OF_UPLOAD)?;
-        Ok(already_have)
+        self.lease_all(request.storage_index, already_have, &request.lease, OWNER_OF_UPLOAD)
     }
 
     /// The shares of one kind. One storage index holds shares of one kind only, unless somebody
@@ -298,21 +321,22 @@ impl Shared {
         listed().map_err(|error| storage_error("list", &error))
     }
 
+    /// Puts the lease on these immutable shares; returns those that are still there.
     fn lease_all(
         &self,
         storage_index: StorageIndex,
-        numbers: &BTreeSet<ShareNumber>,
+        mut numbers: BTreeSet<ShareNumber>,
         lease: &LeaseSecrets,
         owner: u32,
-    ) -> Result<(), StorageError> {
+    ) -> Result<BTreeSet<ShareNumber>, StorageError> {
         if numbers.is_empty() {
-            return Ok(());
+            return Ok(numbers);
         }
-        let lock = usize::from(storage_index.as_bytes()[0]) % LEASE_LOCK_COUNT;
-        let _changing = self.lease_locks[lock].lock().expect("no holder of this lock panics");
+        let _changing = self.leases_of(storage_index);
+        self.index.mark(storage_index);
         let now_s = self.now().as_secs();
-        for number in numbers {
-            let key = ShareKey { storage_index, number: *number };
+        for number in numbers.clone() {
+            let key = ShareKey { storage_index, number };
             self.disk.bring_home(key).map_err(|error| storage_error("keep", &error))?;
             let leased = self.disk.open_share_to_change(key).and_then(|mut share| {
                 share.add_or_renew_lease(lease, owner, now_s, self.disk.available())
@@ -322,10 +346,20 @@ impl Shared {
                 Err(ShareFileError::Container(error)) => {
                     tracing::warn!(si = %storage_index, share = %number, %error, "no lease added");
                 }
+                // It expired meanwhile, before the lock was ours.
+                Err(ShareFileError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
+                    numbers.remove(&number);
+                }
                 other => other.map_err(share_error)?,
             }
         }
-        Ok(())
+        Ok(numbers)
+    }
+
+    /// Keeps others from changing the leases of this immutable file.
+    fn leases_of(&self, storage_index: StorageIndex) -> MutexGuard<'_, ()> {
+        let lock = usize::from(storage_index.as_bytes()[0]) % LEASE_LOCK_COUNT;
+        self.lease_locks[lock].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn add_lease(
@@ -335,10 +369,10 @@ impl Shared {
     ) -> Result<(), StorageError> {
         let immutable = self.list(ShareKind::Immutable, storage_index)?;
         let mutable = self.list(ShareKind::Mutable, storage_index)?;
+        let immutable = self.lease_all(storage_index, immutable, lease, OWNER_OF_ADDED)?;
         if immutable.is_empty() && mutable.is_empty() {
             return Err(StorageError::NotFound);
         }
-        self.lease_all(storage_index, &immutable, lease, OWNER_OF_ADDED)?;
         if mutable.is_empty() { Ok(()) } else { self.lease_slot(storage_index, lease) }
     }
 

@@ -19,6 +19,10 @@ pub struct Stats {
     pub disk_free_for_root: u64,
     /// Free for everybody else.
     pub disk_free_for_nonroot: u64,
-    /// Free for shares: the reserve taken off; 0 when read-only.
+    /// Free for shares: the reserve taken off; 0 when read-only; what the quota leaves at most.
     pub disk_avail: u64,
+    /// Bytes that share files may have together, if that is limited.
+    pub max_use: Option<u64>,
+    /// Bytes that they have, as far as the lease index knows.
+    pub used: u64,
 }

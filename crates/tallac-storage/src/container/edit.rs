@@ -193,6 +193,17 @@ impl Edit {
         Ok(())
     }
 
+    /// Removes the leases that are not to be kept: their places become empty.
+    pub fn drop_leases(&mut self, keep: impl Fn(&Lease) -> bool) {
+        for (index, bytes) in self.leases.iter_mut().enumerate() {
+            let lease = Lease::parse(bytes);
+            if !lease.is_none() && !keep(&lease) {
+                *bytes = [0; LEASE_LEN];
+                self.was.changed_leases.push(index);
+            }
+        }
+    }
+
     /// The plan: what to do, in this order.
     #[must_use]
     pub fn finish(mut self) -> Vec<Step> {

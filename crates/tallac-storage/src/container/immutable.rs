@@ -169,6 +169,11 @@ impl Layout {
         HEADER_LEN as u64 + self.share_len + index as u64 * LEASE_LEN as u64
     }
 
+    /// The same container with so many leases.
+    pub(crate) const fn with_lease_count(self, lease_count: u32) -> Self {
+        Self { header: Header { lease_count, ..self.header }, share_len: self.share_len }
+    }
+
     /// The number of leases after one more, if the header can say it.
     #[must_use]
     pub const fn lease_count_with_one_more(&self) -> Option<u32> {

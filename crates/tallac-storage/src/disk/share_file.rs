@@ -10,6 +10,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 use tallac_core::secrets::LeaseSecrets;
 
+use super::fault;
 use crate::container::immutable::{ContainerError, HEADER_LEN, LEASE_COUNT_OFFSET, Layout};
 use crate::container::lease::{EXPIRATION_OFFSET, LEASE_LEN, Lease, expiration_after};
 use crate::container::mutable;
@@ -146,6 +147,55 @@ impl ShareFile {
         self.file.write_all_at(&count.to_be_bytes(), LEASE_COUNT_OFFSET)?;
         self.file.sync_data()?;
         Ok(())
+    }
+}
+
+/// Removing leases.
+impl ShareFile {
+    /// Removes the leases that are not to be kept. A lease that is kept is never written over
+    /// before its copy is on the disk, and between two steps the file is too long by one lease at
+    /// most, which [`Layout::parse`] recognises.
+    pub(crate) fn drop_leases(
+        &mut self,
+        keep: impl Fn(&Lease) -> bool,
+    ) -> Result<(), ShareFileError> {
+        let mut index = 0;
+        while index < self.layout.header().lease_count {
+            if keep(&self.lease(index)?) {
+                index += 1;
+                continue;
+            }
+            // The last one that is kept takes the place; those behind it just go.
+            let last = self.layout.header().lease_count - 1;
+            let moved = self.lease(last)?;
+            if last > index && keep(&moved) {
+                fault::step()?;
+                self.file.write_all_at(&moved.to_bytes(), self.layout.lease_offset(index))?;
+                fault::step()?;
+                self.file.sync_data()?;
+            }
+            self.cut_last_lease()?;
+        }
+        Ok(())
+    }
+
+    fn cut_last_lease(&mut self) -> Result<(), ShareFileError> {
+        let count = self.layout.header().lease_count - 1;
+        fault::step()?;
+        self.file.write_all_at(&count.to_be_bytes(), LEASE_COUNT_OFFSET)?;
+        fault::step()?;
+        self.file.sync_data()?;
+        self.layout = self.layout.with_lease_count(count);
+        fault::step()?;
+        self.file.set_len(self.layout.lease_offset(count))?;
+        fault::step()?;
+        Ok(self.file.sync_all()?)
+    }
+
+    fn lease(&self, index: u32) -> Result<Lease, ShareFileError> {
+        let mut bytes = [0; LEASE_LEN];
+        self.file.read_exact_at(&mut bytes, self.layout.lease_offset(index))?;
+        Ok(Lease::parse(&bytes))
     }
 }
 

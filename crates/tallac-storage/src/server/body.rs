@@ -144,12 +144,14 @@ impl Pipeline<'_> {
 
     async fn finish(mut self, batch: Batch) -> Result<WriteProgress, StorageError> {
         self.settle().await?;
-        let upload = Arc::clone(&self.upload);
+        let (upload, key) = (Arc::clone(&self.upload), self.upload.key());
+        let size = self.upload.size();
         let Written { missing, due, is_journalled } = self
             .server
             .blocking(move |shared| {
                 let result = upload.write_last(&shared.disk, &batch);
                 if upload.is_over() {
+                    shared.index.mark_growth(key.storage_index, size);
                     shared.uploads.forget(&upload);
                 }
                 result

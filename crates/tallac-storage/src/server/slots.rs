@@ -13,7 +13,7 @@ use tallac_core::storage::{
 
 use super::locks::SlotLock;
 use super::{Shared, share_error};
-use crate::container::edit::{Edit, EditError, LeaseRequest};
+use crate::container::edit::{Edit, EditError, LeaseRequest, Step};
 use crate::disk::{Change, ShareKey, ShareOp, SlotFile};
 use crate::incoming::storage_error;
 
@@ -67,6 +67,7 @@ impl Shared {
         let read = read_all(&shares, &request.reads)?;
         if success {
             let change = self.plan(request, &shares)?;
+            self.make_room(&change, &shares)?;
             self.perform(&lock, change, &shares)?;
         }
         Ok(SlotWriteAnswer { success, read })
@@ -135,6 +136,28 @@ impl Shared {
         Ok(change)
     }
 
+    /// Refuses what would make the shares larger than the quota allows.
+    fn make_room(&self, change: &Change, shares: &Shares) -> Result<(), StorageError> {
+        if self.config.max_use.is_none() {
+            return Ok(());
+        }
+        let growths = change.shares.iter().map(|(number, op)| {
+            let (ShareOp::Create(steps) | ShareOp::Edit(steps)) = op else { return 0 };
+            let before = shares.get(number).map_or(0, SlotFile::file_len);
+            let end = |step: &Step| match step {
+                Step::Write { at, data } => at.saturating_add(data.len() as u64),
+                Step::Zero { .. } => 0,
+            };
+            steps.iter().map(end).max().unwrap_or(0).saturating_sub(before)
+        });
+        let growth = growths.fold(0, u64::saturating_add);
+        if growth > self.quota_left() {
+            return Err(StorageError::NoSpace);
+        }
+        self.index.mark_growth(change.storage_index, growth);
+        Ok(())
+    }
+
     /// Puts the lease on these mutable shares.
     pub(super) fn lease_slot(
         &self,
@@ -182,6 +205,7 @@ impl Shared {
         if change.shares.is_empty() {
             return Ok(());
         }
+        self.index.mark(change.storage_index);
         self.disk
             .change_slot(change, shares, || lock.to_touch_files())
             .map_err(|error| storage_error("change", &error))

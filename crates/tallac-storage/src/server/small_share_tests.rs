@@ -29,7 +29,7 @@ enum Deed {
 /// Of each share its bytes, and how many leases it has.
 type State = BTreeMap<(u8, u8), (Vec<u8>, usize)>;
 
-fn lease(lease: u8) -> LeaseSecrets {
+pub(super) fn lease(lease: u8) -> LeaseSecrets {
     let (renew, cancel) = (RenewSecret::new([lease; 32]), CancelSecret::new([lease; 32]));
     LeaseSecrets { renew, cancel }
 }
@@ -38,7 +38,12 @@ fn content(slot: u8, share: u8, len: u16) -> Vec<u8> {
     vec![slot * 16 + share + 1; usize::from(len)]
 }
 
-fn keep(server: &DiskServer, slot: u8, share: u8, data: Vec<u8>) -> Result<(), StorageError> {
+pub(super) fn keep(
+    server: &DiskServer,
+    slot: u8,
+    share: u8,
+    data: Vec<u8>,
+) -> Result<(), StorageError> {
     let (shared, number) = (&server.shared, ShareNumber::new(share));
     let upload_secret = UploadSecret::new(vec![9; 32]);
     let request = AllocateRequest {

@@ -5,10 +5,13 @@
 mod common;
 mod containers;
 mod crash;
+mod crawl;
 mod durable_slots;
 mod killed;
+mod lease_index;
 mod limits;
 mod neglect;
+mod quota;
 mod slots;
 mod tahoe_slots;
 
