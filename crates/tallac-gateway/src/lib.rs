@@ -1,7 +1,8 @@
-//! What users' programs speak. So far the web API: files in and out over HTTP.
+//! What users' programs speak. The web API: files in and out over HTTP.
 //!
 //! It sees the grid through `tallac-grid`, and never a storage server or a peer's wire.
 
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod metrics;
 pub mod wapi;

@@ -9,6 +9,7 @@ use tallac_core::secrets::{ConvergenceSecret, LeaseSecret};
 use crate::check::{Checker, VerifyBudget};
 use crate::directory::{Directories, DirectoryCache};
 use crate::download::{Downloader, OpenFiles};
+use crate::history::History;
 use crate::mutable::{MutableFiles, MutableStore};
 use crate::servers::ServerList;
 use crate::upload::Uploader;
@@ -60,6 +61,7 @@ struct Inner {
     open_files: OpenFiles,
     directories: DirectoryCache,
     verify_budget: VerifyBudget,
+    history: History,
 }
 
 impl Grid {
@@ -86,6 +88,7 @@ impl Grid {
             open_files,
             directories,
             verify_budget,
+            history: History::default(),
         }))
     }
 
@@ -117,6 +120,12 @@ impl Grid {
     #[must_use]
     pub fn mutable_files(&self) -> MutableFiles {
         MutableFiles::new(self.clone())
+    }
+
+    /// What is done and was lately done with it.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.0.history
     }
 
     pub(crate) fn helper(&self) -> Option<&dyn UploadHelper> {

@@ -9,6 +9,7 @@ pub mod check;
 pub mod directory;
 pub mod download;
 pub mod grid;
+pub mod history;
 pub mod mutable;
 mod patience;
 pub mod servers;

@@ -259,6 +259,14 @@ impl ServerList {
         self.changes.send_modify(|count| *count += 1);
     }
 
+    /// Forgets a server. What is under way with it goes on.
+    pub fn remove(&self, id: &ServerId) {
+        let mut servers = self.servers.write().unwrap_or_else(PoisonError::into_inner);
+        servers.retain(|known| known.info.id != *id);
+        drop(servers);
+        self.changes.send_modify(|count| *count += 1);
+    }
+
     /// All that are known.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<GridServer>> {

@@ -26,7 +26,7 @@ pub struct Config {
     /// The identity of this server, which mutable containers name as the one that took their
     /// secrets; nobody relies on it.
     pub node: TubId,
-    /// Bytes of the journal of mutable and of small shares; it takes no room before the first change.
+    /// Bytes of the journal of mutable and small shares; it takes no room before the first change.
     pub journal_len: u64,
     /// Which leases run out.
     pub expiry: ExpiryPolicy,

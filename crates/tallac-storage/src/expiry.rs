@@ -75,6 +75,35 @@ impl ExpiryPolicy {
         }
     }
 
+    /// What a page says of it.
+    #[must_use]
+    pub fn sentences(&self) -> Vec<String> {
+        let enabled = if self.is_enabled {
+            "Enabled: expired leases will be removed."
+        } else {
+            "Disabled: scan-only mode, no leases will be removed."
+        };
+        let mode = match self.mode {
+            ExpiryMode::Age { override_lease_duration_s: None } => {
+                "Leases run out 31 days after they were made or renewed.".to_owned()
+            }
+            ExpiryMode::Age { override_lease_duration_s: Some(duration_s) } => {
+                let days = duration_s / (24 * 3600);
+                format!("Leases run out {days} days after they were made or renewed.")
+            }
+            ExpiryMode::CutoffDate { date_s } => format!(
+                "Leases made or last renewed before second {date_s} of 1970 (UTC) have run out."
+            ),
+        };
+        let kinds = match (self.immutable, self.mutable) {
+            (true, true) => "This is about immutable and mutable shares.",
+            (true, false) => "This is about immutable shares.",
+            (false, true) => "This is about mutable shares.",
+            (false, false) => "This is about no shares.",
+        };
+        [enabled.to_owned(), mode, kinds.to_owned()].into()
+    }
+
     /// What Tahoe-LAFS calls `configured-expiration-mode`.
     pub(crate) fn to_json(&self) -> Value {
         let (mode, duration_s, date_s) = match self.mode {

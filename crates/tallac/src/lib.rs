@@ -9,6 +9,8 @@ pub mod config;
 pub mod files;
 pub mod helper;
 mod local_grid;
+mod logging;
+pub mod maintain;
 mod node;
 pub mod node_files;
 mod progress;

@@ -9,6 +9,7 @@ use tallac_grid::grid::Grid;
 use tallac_net::identity::{SpkiHash, nurls_of};
 
 use crate::cli::create_node::{self, Reach, Settings, Shares};
+use crate::cli::program;
 use crate::config::servers_yaml::{self, StaticServer};
 use crate::config::{NodeConfig, NodeDirectory};
 use crate::node::{Node, listen};
@@ -112,7 +113,7 @@ async fn start_node(dir: &Path, name: &str) -> Result<Node> {
 /// The storage servers' node directories in a grid's, in order.
 fn storage_names(dir: &Path) -> Result<Vec<String>> {
     if !dir.join(GATEWAY).join("tahoe.cfg").exists() {
-        bail!("{} holds no grid; make one with 'tallac grid create'", dir.display());
+        bail!("{} holds no grid; make one with '{} grid create'", dir.display(), program::name());
     }
     let mut names = Vec::new();
     for entry in std::fs::read_dir(dir)? {

@@ -17,7 +17,21 @@ const TARGET: &str = "tallac_gateway::access";
 const CENSORED: &str = "[CENSORED]";
 
 /// Roots whose names may be written; what follows is censored.
-const ROOTS: [&str; 5] = ["uri", "cap", "file", "named", "operations"];
+const ROOTS: [&str; 13] = [
+    "uri",
+    "cap",
+    "file",
+    "named",
+    "operations",
+    "status",
+    "statistics",
+    "metrics",
+    "storage",
+    "helper_status",
+    "report_incident",
+    "private",
+    "static",
+];
 
 /// Arguments whose values may be written if they look like words.
 const HARMLESS: [&str; 6] = ["t", "format", "mutable", "save", "replace", "output"];

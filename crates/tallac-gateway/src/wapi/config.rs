@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tallac_core::cap::MutableFormat;
 
+use super::node_view::{Alone, ApiToken, LocalFiles, NodeView};
+
 /// How the web API behaves and what it tells of its node.
 #[derive(Debug, Clone)]
 pub struct WebConfig {
@@ -20,6 +22,12 @@ pub struct WebConfig {
     pub introducers: Introducers,
     /// The format of new directories that none is asked for (`[client] mutable.format`).
     pub mutable_format: MutableFormat,
+    /// What else there is in the node.
+    pub node: Arc<dyn NodeView>,
+    /// What proves that a client is of this machine's owner; without it, nothing private is told.
+    pub api_token: Option<ApiToken>,
+    /// Files of the node that are served or heeded.
+    pub files: LocalFiles,
     /// What it puts up with.
     pub limits: WebLimits,
 }
@@ -34,6 +42,9 @@ impl WebConfig {
             application_version: concat!("tallac/", env!("CARGO_PKG_VERSION")).to_owned(),
             introducers: Introducers::default(),
             mutable_format: MutableFormat::Sdmf,
+            node: Arc::new(Alone),
+            api_token: None,
+            files: LocalFiles::default(),
             limits: WebLimits::default(),
         }
     }

@@ -13,7 +13,7 @@ use super::file_node::{self, bad_operation, done, link_cap};
 use super::make::{self, Fresh};
 use super::place::{self, FoundLink, Spot, Target};
 use super::reply::{HTML, Reply, TEXT};
-use super::{child_map, html, json, listing, walks, work};
+use super::{check, child_map, html, json, listing, walks, work};
 
 /// What is answered for each operation that changes something.
 const UNLINKED: &str = "thing unlinked";
@@ -53,10 +53,9 @@ async fn get(asked: &Asked<'_>, target: &Target, cap: &DirectoryCap) -> Result<R
     let reply = match operation {
         "" => {
             let format = asked.state.config.mutable_format;
-            Reply::text(
-                HTML,
-                printed(asked, cap, move |cap, table| listing::page(cap, table, format)).await?,
-            )
+            let prohibited = asked.state.blacklist.now()?;
+            let print = move |cap: &_, table: &_| listing::page(cap, table, format, &prohibited);
+            Reply::text(HTML, printed(asked, cap, print).await?)
         }
         "json" => {
             let print = |cap: &_, table: &_| json::pretty(&json::directory(cap, table));
@@ -121,9 +120,9 @@ async fn post(
             return walks::start(asked, cap, operation);
         }
         "stream-manifest" => return Ok(walks::stream_manifest(asked, cap)),
-        "check" | "start-deep-check" | "stream-deep-check" => {
-            return Err(WebError::NotYet("checking directories."));
-        }
+        "check" => return check::answer(asked, cap.file()).await,
+        "start-deep-check" => return check::start(asked, cap),
+        "stream-deep-check" => return check::stream(asked, cap),
         _ => return Err(bad_operation("POST to a directory with", operation)),
     };
     done(asked, text)
@@ -163,6 +162,9 @@ async fn upload(asked: &mut Asked<'_>, cap: &DirectoryCap) -> Result<String, Web
     }
     let spot = Spot { directory: cap.clone(), name: plain_name("name", name)? };
     let child = asked.state.grid.directories().read(cap).await?.get(&spot.name);
+    if let Some(child) = &child {
+        asked.state.blacklist.now()?.check(&child.node)?;
+    }
     match child {
         None => file_node::upload_new(asked, &spot).await,
         Some(child) if child.node.is_directory() => Err(WebError::DirectoryInTheWay),
@@ -220,7 +222,10 @@ async fn directory_at(asked: &Asked<'_>, path: &str) -> Result<DirectoryCap, Web
     let root = place::root(segments.next().unwrap_or_default())?;
     let names: Vec<ChildName> =
         segments.filter(|name| !name.is_empty()).map(ChildName::new).collect();
+    let prohibited = asked.state.blacklist.now()?;
+    prohibited.check(&root)?;
     let found = asked.state.grid.directories().resolve(&root, &names).await?;
+    prohibited.check(&found.node)?;
     match found.node {
         Node::Known(tallac_core::cap::Cap::Directory(cap)) => Ok(cap),
         _ => Err(WebError::NotADirectory),

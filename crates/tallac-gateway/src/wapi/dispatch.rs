@@ -1,6 +1,7 @@
 //! Which answer a request gets: by method, by what its URL names, and by the kind of cap.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::Method;
 use http::request::Parts;
@@ -9,11 +10,12 @@ use super::asked::Asked;
 use super::download::Get;
 use super::error::WebError;
 use super::file_node::{self, bad_operation};
+use super::operations::At;
 use super::place::{self, Place, Target};
 use super::reply::{HTML, JSON, Reply};
 use super::request_body::RequestBody;
 use super::route::Route;
-use super::{State, directory_node, json, unlinked, welcome};
+use super::{State, directory_node, json, pages, unlinked, welcome};
 
 /// Answers one request. The body is read only where it is needed.
 pub(super) async fn answer(
@@ -26,15 +28,35 @@ pub(super) async fn answer(
         return Err(WebError::UnknownMethod);
     }
     let route = Route::parse(head.uri.path())?;
+    let (started, kind) = (Instant::now(), pages::kind(&head.method, &route));
+    let answer = answer_at(state, head, body, route).await;
+    let status = answer.as_ref().map_or_else(WebError::status, Reply::status_code);
+    state.metrics.note(kind, started.elapsed(), status);
+    answer
+}
+
+async fn answer_at(
+    state: &Arc<State>,
+    head: &Parts,
+    body: RequestBody,
+    route: Route,
+) -> Result<Reply, WebError> {
     if matches!(route, Route::Welcome | Route::Named { .. }) {
         only_reads(&head.method)?;
     }
+    if let Route::Page(page) = &route {
+        pages::check(state, head, page)?;
+    }
     let mut asked = Asked::new(state, head, body).await?;
     match route {
+        Route::Page(page) => pages::answer(&asked, page).await,
         Route::Welcome => asked.welcome(),
         Route::Root(root) => unlinked::answer(&mut asked, root).await,
         Route::Node { cap, children } => asked.node(&cap, children).await,
-        Route::Operation(handle) => state.operations.answer(&asked, &handle).await,
+        Route::Operation(handle, object) => {
+            let at = At { handle: &handle, detail: object.as_deref() };
+            state.operations.answer(&asked, at).await
+        }
         Route::Named { cap, name } => asked.named(&cap, name.as_deref()).await,
     }
 }
@@ -75,6 +97,7 @@ impl Asked<'_> {
     /// `/named/CAP/NAME`
     async fn named(&self, cap: &str, name: Option<&str>) -> Result<Reply, WebError> {
         let target = Target { node: place::root(cap)?, link: None };
+        self.state.blacklist.now()?.check(&target.node)?;
         if target.node.is_directory() {
             return Err(WebError::NotAFile);
         }

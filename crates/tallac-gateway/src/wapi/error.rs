@@ -28,9 +28,6 @@ pub(super) enum WebError {
     /// A verify cap where content is asked for.
     #[error("This is a {0}: it can only check shares, not read them. Use the read cap.")]
     VerifyCap(CapKind),
-    /// Something that Tahoe-LAFS does and this program does not, so far.
-    #[error("This build does not do that yet: {0}")]
-    NotYet(&'static str),
     /// An immutable file was to be changed.
     #[error("An immutable file cannot be changed or removed; PUT new content to /uri instead.")]
     Immutable,
@@ -138,6 +135,14 @@ pub(super) enum WebError {
     /// A handle that is not in use.
     #[error("unknown/expired handle")]
     NoSuchOperation,
+    /// An object of a deep check whose results are not there.
+    #[error("{}", no_details(storage_index, *left_out))]
+    NoDetails {
+        /// The object, as the client names it.
+        storage_index: String,
+        /// Objects whose results found no room.
+        left_out: u64,
+    },
     /// A lifetime that is no number.
     #[error("retain-for= takes a number of seconds")]
     BadRetention,
@@ -221,6 +226,39 @@ pub(super) enum WebError {
     /// A directory could not be read or changed.
     #[error("{}", directory_text(.0))]
     Directory(DirectoryIoError),
+    /// Something that the node's operator does not want to be had through it.
+    #[error("Access Prohibited: {}", shown(.0))]
+    Prohibited(String),
+    /// Nobody knows what is prohibited.
+    #[error("This node's access.blacklist cannot be used, so nothing is handed out: {0}")]
+    BadBlacklist(String),
+    /// The name of an operation's page is none.
+    #[error("no '-' in '{}'", shown(.0))]
+    NoStatusName(String),
+    /// The number in the name of an operation's page is none.
+    #[error("'{}' does not end with the number of an operation", shown(.0))]
+    NoStatusNumber(String),
+    /// A form that a page does not have.
+    #[error("Unknown t value: {0}")]
+    UnknownForm(String),
+    /// Something private without the token.
+    #[error("Unauthorized")]
+    Unauthorized,
+    /// Incidents are only reported.
+    #[error("/report_incident can only be used with POST")]
+    ReportWithoutPost,
+    /// An incident could not be kept.
+    #[error("The incident report could not be saved in logs/incidents: {0}")]
+    IncidentNotKept(String),
+    /// The log is sent over WebSockets only.
+    #[error("This is a WebSocket: connect to it as one, with version 13 of the protocol.")]
+    NoWebSocket,
+    /// More of them than are served.
+    #[error("Too many programs read the log of this node already.")]
+    TooManyLogReaders,
+    /// The storage server that this is about does not run.
+    #[error("This node has no storage server.")]
+    NoStorage,
     /// An answer could not be put together.
     #[error("This is a defect of the program: an answer could not be put together.")]
     Defect,
@@ -272,28 +310,36 @@ impl WebError {
             | Self::BadRootOperation
             | Self::NoCapGiven
             | Self::NoBoolean(_)
-            | Self::UnknownFormat(_) => StatusCode::BAD_REQUEST,
-            Self::NotWriteable => StatusCode::FORBIDDEN,
-            Self::NoSuchPage | Self::NoSuchChild(_) | Self::NoSuchOperation => {
-                StatusCode::NOT_FOUND
-            }
+            | Self::UnknownFormat(_)
+            | Self::NoStatusName(_)
+            | Self::NoStatusNumber(_)
+            | Self::UnknownForm(_)
+            | Self::ReportWithoutPost => StatusCode::BAD_REQUEST,
+            Self::NoWebSocket => StatusCode::UPGRADE_REQUIRED,
+            Self::NotWriteable | Self::Prohibited(_) => StatusCode::FORBIDDEN,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::NoSuchPage
+            | Self::NoSuchChild(_)
+            | Self::NoSuchOperation
+            | Self::NoDetails { .. }
+            | Self::NoStorage => StatusCode::NOT_FOUND,
             Self::ExistingChild
             | Self::FileInTheWay(_)
             | Self::DirectoryIsAFile(_)
             | Self::DirectoryInTheWay => StatusCode::CONFLICT,
-            Self::TooManyOperations => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyOperations | Self::TooManyLogReaders => StatusCode::SERVICE_UNAVAILABLE,
             Self::Operation(error) => error.status(),
             Self::Mutable(error) => of_mutable(error),
             Self::Directory(error) => of_directory(error),
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BeyondEnd { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
-            Self::NotYet(_) | Self::UnknownMethod | Self::ContentRange => {
-                StatusCode::NOT_IMPLEMENTED
-            }
+            Self::UnknownMethod | Self::ContentRange => StatusCode::NOT_IMPLEMENTED,
             Self::Spool(error) => of_spool(error),
             Self::Upload(error) => of_upload(error),
             Self::Download(error) => of_download(error),
-            Self::Defect => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Defect | Self::BadBlacklist(_) | Self::IncidentNotKept(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 }
@@ -385,6 +431,18 @@ fn must_be_immutable(name: &str) -> String {
          needed to be immutable but was not. Either the cap is being added to an immutable \
          directory, or it was originally retrieved from an immutable directory as an unknown cap.",
         shown(name)
+    )
+}
+
+/// Why nothing is told of an object.
+fn no_details(storage_index: &str, left_out: u64) -> String {
+    let text = format!("No detailed results for SI {}", shown(storage_index));
+    if left_out == 0 {
+        return text;
+    }
+    format!(
+        "{text}. There was no room for those of {left_out} objects; use t=stream-deep-check, or \
+         t=check of this one."
     )
 }
 

@@ -6,7 +6,6 @@ use tallac_core::cap::FileCap;
 use tallac_core::dirnode::{Node, Overwrite};
 
 use super::asked::{Asked, MUTABLE_LEN_MAX};
-use super::child_map;
 use super::download::Get;
 use super::error::WebError;
 use super::make;
@@ -14,6 +13,7 @@ use super::place::{Spot, Target};
 use super::query::quotable;
 use super::reply::{Reply, TEXT};
 use super::spool::Plaintext;
+use super::{check, child_map};
 
 /// Answers a request for a file, or for something of a kind that is not known.
 pub(super) async fn answer(asked: &mut Asked<'_>, target: &Target) -> Result<Reply, WebError> {
@@ -27,7 +27,11 @@ pub(super) async fn answer(asked: &mut Asked<'_>, target: &Target) -> Result<Rep
             let cap = upload(asked, target).await?;
             done(asked, cap)
         }
-        (Method::POST, "check") => Err(WebError::NotYet("checking files (t=check).")),
+        (Method::POST, "check") => match target.node.file() {
+            Some(cap) => check::answer(asked, cap).await,
+            // What only later versions know how to check takes no POST at all.
+            None => Err(WebError::MethodNotAllowed("GET, HEAD")),
+        },
         (Method::POST, _) => Err(bad_operation("POST to file:", &operation)),
         _ => Ok(Reply::text(TEXT, target.spot()?.remove(asked).await?)),
     }

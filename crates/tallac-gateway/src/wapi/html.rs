@@ -8,7 +8,7 @@ use tallac_core::dirnode::Node;
 use super::unlinked::quoted;
 
 /// How pages look.
-const STYLE: &str = "body{font-family:sans-serif;margin:2em;max-width:70em}\
+pub(super) const STYLE: &str = "body{font-family:sans-serif;margin:2em;max-width:70em}\
 table{border-collapse:collapse}td,th{text-align:left;padding:.3em 1em .3em 0;\
 border-bottom:1px solid #ccc}code{word-break:break-all}form{margin:.5em 0}td form{display:inline}";
 

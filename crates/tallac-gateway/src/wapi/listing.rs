@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use tallac_core::cap::{DirectoryCap, MutableFormat};
 use tallac_core::dirnode::{Child, Directory, Node};
 
+use super::blacklist::Prohibited;
 use super::html::{self, escape};
 use super::json::format_name;
 use super::unlinked::quoted;
@@ -25,7 +26,12 @@ fn title(cap: &DirectoryCap) -> String {
 }
 
 /// The page of a directory.
-pub(super) fn page(cap: &DirectoryCap, table: &Directory, format: MutableFormat) -> String {
+pub(super) fn page(
+    cap: &DirectoryCap,
+    table: &Directory,
+    format: MutableFormat,
+    prohibited: &Prohibited,
+) -> String {
     let title = title(cap);
     let mut page = html::begin(&format!("{title} - Tallac"));
     let _ = writeln!(page, "<h1>{title}</h1>\n<p><a href=\"/\">Return to Welcome page</a>");
@@ -38,7 +44,10 @@ pub(super) fn page(cap: &DirectoryCap, table: &Directory, format: MutableFormat)
     let mut is_empty = true;
     for (name, child) in table.iter() {
         is_empty = false;
-        row(&mut page, name.as_str(), &child, cap.is_writeable());
+        match prohibited.reason(&child.node) {
+            Some(reason) => prohibited_row(&mut page, name.as_str(), &child.node, reason),
+            None => row(&mut page, name.as_str(), &child, cap.is_writeable()),
+        }
     }
     page += "</table>\n";
     if is_empty {
@@ -48,6 +57,17 @@ pub(super) fn page(cap: &DirectoryCap, table: &Directory, format: MutableFormat)
         forms(&mut page, format);
     }
     page + html::END
+}
+
+/// Something that is on the node's blacklist: its name, and why it cannot be had.
+fn prohibited_row(page: &mut String, name: &str, node: &Node, reason: &str) {
+    let kind = if node.is_directory() { "DIR-BLACKLISTED" } else { "BLACKLISTED" };
+    let _ = writeln!(
+        page,
+        "<tr><td>{kind}</td><td><s>{}</s></td><td>-</td><td>Access Prohibited:<br>{}</td></tr>",
+        escape(name),
+        escape(reason)
+    );
 }
 
 fn row(page: &mut String, name: &str, child: &Child, is_writeable: bool) {

@@ -3,14 +3,17 @@
 //! `serve` keeps the connections. `asked` understands a request: `route` its path, `args` what is
 //! in its URL and its form, `spool` its file. `dispatch` hands it on: to `unlinked` for `/uri`, by
 //! way of `place`, which follows a path, to `file_node` or `directory_node`, or to `operations`,
-//! where long `walks` are kept. `download`, `json`, `listing` and `html` make the answers, `make`
-//! and `child_map` what is stored. `error` is the one place where what went wrong becomes a status.
-//! `introducer` is the page of another kind of node.
+//! where long `walks` and deep checks are kept, or to `pages` about the node. `check` tells how files
+//! are, `download`, `json`, `listing` and `html` make the other answers, `make` and `child_map` what
+//! is stored. `error` is the one place where what went wrong becomes a status. `introducer` is the
+//! page of another kind of node.
 
 mod access_log;
 mod args;
 mod asked;
+mod blacklist;
 mod body;
+mod check;
 mod child_map;
 mod config;
 mod content_type;
@@ -26,7 +29,9 @@ mod json;
 mod listing;
 mod make;
 mod multipart;
+mod node_view;
 mod operations;
+mod pages;
 mod place;
 mod query;
 mod range;
@@ -42,6 +47,9 @@ mod work;
 
 pub use config::{IntroducerStatus, Introducers, WebConfig, WebLimits};
 pub use introducer::{IntroducerPage, IntroducerPageConfig};
+pub use node_view::{
+    ApiToken, LocalFiles, MaintenanceView, Named, NodeView, Statistics, StorageView, UsedHelper,
+};
 
 use std::sync::Arc;
 
@@ -60,13 +68,23 @@ struct State {
     grid: Grid,
     config: WebConfig,
     operations: operations::Operations,
+    blacklist: blacklist::Blacklist,
+    metrics: pages::WebMetrics,
+    log_readers: pages::LogReaders,
 }
 
 impl WebApi {
     /// Of a node that uses this grid.
     #[must_use]
     pub fn new(grid: Grid, config: WebConfig) -> Self {
-        Self(Arc::new(State { grid, config, operations: operations::Operations::default() }))
+        Self(Arc::new(State {
+            grid,
+            operations: operations::Operations::default(),
+            blacklist: blacklist::Blacklist::new(config.files.blacklist.clone()),
+            metrics: pages::WebMetrics::default(),
+            log_readers: pages::LogReaders::default(),
+            config,
+        }))
     }
 
     /// Serves connections to `listener` until `shutdown` is ready. Then takes no more, lets
@@ -74,6 +92,7 @@ impl WebApi {
     /// once all connections are closed. Dropping the future closes them at once.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) {
         serve::serve(&self.0, listener, shutdown).await;
+        self.0.log_readers.stop();
     }
 }
 

@@ -2,19 +2,20 @@
 //! (section 8.5).
 
 use std::collections::HashMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use http::Method;
-use tallac_grid::directory::VisitStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::asked::Asked;
+use super::check::DeepCheck;
 use super::error::WebError;
 use super::reply::Reply;
+use super::unlinked::quoted;
 use super::walks::Walk;
 
 /// How long the results of an operation are kept that nobody asked for, at least.
@@ -40,9 +41,44 @@ type Table = HashMap<String, Arc<Operation>>;
 
 /// One of them. When the table lets go of it, it ends.
 struct Operation {
-    walk: Arc<Walk>,
+    findings: Findings,
     /// When it is to be forgotten, if that is known by now.
     deadline: watch::Sender<Option<Instant>>,
+}
+
+/// What an operation finds.
+#[derive(Debug, Clone)]
+pub(super) enum Findings {
+    /// What there is.
+    Walk(Arc<Walk>),
+    /// How it is.
+    Check(Arc<DeepCheck>),
+}
+
+/// Where somebody looks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct At<'a> {
+    /// The operation.
+    pub(super) handle: &'a str,
+    /// Which of its objects, if not all of it is wanted.
+    pub(super) detail: Option<&'a str>,
+}
+
+impl Findings {
+    fn is_finished(&self) -> bool {
+        match self {
+            Self::Walk(walk) => walk.is_finished(),
+            Self::Check(check) => check.is_finished(),
+        }
+    }
+
+    async fn page(self, asked: &Asked<'_>, at: At<'_>) -> Result<Reply, WebError> {
+        match (self, at.detail) {
+            (Self::Walk(walk), None) => walk.page(asked).await,
+            (Self::Walk(_), Some(_)) => Err(WebError::NoSuchPage),
+            (Self::Check(check), _) => check.page(asked, at).await,
+        }
+    }
 }
 
 impl fmt::Debug for Operations {
@@ -60,13 +96,12 @@ impl Operations {
     pub(super) fn start(
         &self,
         asked: &Asked<'_>,
-        walk: Walk,
-        visits: VisitStream,
+        findings: Findings,
+        work: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), WebError> {
         let handle = handle(asked)?;
         let (deadline, watched) = watch::channel(retention(asked)?.map(from_now));
-        let walk = Arc::new(walk);
-        let operation = Arc::new(Operation { walk: Arc::clone(&walk), deadline });
+        let operation = Arc::new(Operation { findings, deadline });
         let weak = Arc::downgrade(&operation);
         let mut table = self.table();
         if table.len() >= OPERATIONS_MAX && !table.contains_key(handle) {
@@ -76,19 +111,19 @@ impl Operations {
         drop(table);
         let (table, handle) = (Arc::downgrade(&self.0), handle.to_owned());
         tokio::spawn(async move {
-            run(&walk, visits, &weak, watched).await;
-            forget(&table, &handle, &walk);
+            run(work, &weak, watched).await;
+            forget(&table, &handle, &weak);
         });
         Ok(())
     }
 
-    /// `/operations/HANDLE`: how far it is.
-    pub(super) async fn answer(&self, asked: &Asked<'_>, handle: &str) -> Result<Reply, WebError> {
-        self.looked_at(asked, handle)?.page(asked).await
+    /// `/operations/HANDLE`, and what may follow: how far it is, or how one of its objects is.
+    pub(super) async fn answer(&self, asked: &Asked<'_>, at: At<'_>) -> Result<Reply, WebError> {
+        self.looked_at(asked, at.handle)?.page(asked, at).await
     }
 
     /// The operation of a handle, whose lifetime changes by being looked at.
-    fn looked_at(&self, asked: &Asked<'_>, handle: &str) -> Result<Arc<Walk>, WebError> {
+    fn looked_at(&self, asked: &Asked<'_>, handle: &str) -> Result<Findings, WebError> {
         if !asked.is_read() && *asked.method() != Method::POST {
             return Err(WebError::MethodNotAllowed("GET, HEAD, POST"));
         }
@@ -98,7 +133,7 @@ impl Operations {
         let operation = table.get(handle).cloned().ok_or(WebError::NoSuchOperation)?;
         if *asked.method() == Method::POST && asked.args.operation() == "cancel" {
             table.remove(handle);
-        } else if operation.walk.is_finished() {
+        } else if operation.findings.is_finished() {
             let lifetime = retention.unwrap_or(COLLECTED_LIFETIME);
             operation.deadline.send_replace(Some(from_now(lifetime)));
             if is_released {
@@ -107,21 +142,20 @@ impl Operations {
         } else if let Some(lifetime) = retention {
             operation.deadline.send_replace(Some(from_now(lifetime)));
         }
-        Ok(Arc::clone(&operation.walk))
+        Ok(operation.findings.clone())
     }
 }
 
-/// Walks to the end, and keeps what was found until the deadline. Returns at once when the
+/// Works to the end, and keeps what was found until the deadline. Returns at once when the
 /// operation is let go of.
 async fn run(
-    walk: &Walk,
-    visits: VisitStream,
+    work: impl Future<Output = ()>,
     operation: &Weak<Operation>,
     mut deadline: watch::Receiver<Option<Instant>>,
 ) {
     let started = Instant::now();
     tokio::select! {
-        () = pin!(walk.run(visits)) => {}
+        () = pin!(work) => {}
         () = passed(&mut deadline) => return,
     }
     if let Some(operation) = operation.upgrade() {
@@ -151,12 +185,24 @@ async fn passed(deadline: &mut watch::Receiver<Option<Instant>>) {
 }
 
 /// Takes an operation out of the table, unless another has its handle by now.
-fn forget(table: &Weak<Mutex<Table>>, handle: &str, walk: &Arc<Walk>) {
+fn forget(table: &Weak<Mutex<Table>>, handle: &str, operation: &Weak<Operation>) {
     let Some(table) = table.upgrade() else { return };
     let mut table = table.lock().unwrap_or_else(PoisonError::into_inner);
-    if table.get(handle).is_some_and(|operation| Arc::ptr_eq(&operation.walk, walk)) {
+    if table.get(handle).is_some_and(|found| Arc::downgrade(found).ptr_eq(operation)) {
         table.remove(handle);
     }
+}
+
+/// Sends the client to where the results will be of what was begun.
+pub(super) fn begun(asked: &Asked<'_>) -> Result<Reply, WebError> {
+    if let Some(when_done) = asked.args.when_done() {
+        return Reply::when_done(when_done);
+    }
+    let mut location = format!("/operations/{}", quoted(handle(asked)?));
+    if let Some(output) = asked.args.filled("output") {
+        let _ = write!(location, "?output={}", quoted(output));
+    }
+    Reply::found(&location)
 }
 
 /// The handle that the client chose.

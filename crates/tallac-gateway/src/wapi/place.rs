@@ -6,6 +6,7 @@ use tallac_core::dirnode::{ChildName, Metadata, Node, Overwrite, Removal};
 use tallac_grid::directory;
 
 use super::asked::Asked;
+use super::check;
 use super::error::WebError;
 use super::make::{self, Fresh};
 
@@ -99,16 +100,20 @@ impl Target {
     }
 }
 
-/// What a cap in a URL names.
+/// What a cap in a URL names. Verify caps are refused: nothing can be read with them.
 pub(super) fn root(text: &str) -> Result<Node, WebError> {
+    let node = root_of_any_kind(text)?;
+    match node.cap().and_then(Cap::kind) {
+        Some(kind) if kind.file.is_verifier() => Err(WebError::VerifyCap(kind)),
+        _ => Ok(node),
+    }
+}
+
+fn root_of_any_kind(text: &str) -> Result<Node, WebError> {
     let cap = Cap::parse(text);
     if let Cap::Unknown(unknown) = &cap {
         let malformed = unknown.error().map(|_| WebError::BadCap(unknown.why()));
         return malformed.map_or_else(|| Ok(cap.into()), Err);
-    }
-    match cap.kind() {
-        Some(kind) if kind.file.is_verifier() => return Err(WebError::VerifyCap(kind)),
-        _ => {}
     }
     if let Some(FileCap::ChkRead(cap)) = cap.file() {
         cap.encoding().map_err(WebError::BadNumbers)?;
@@ -123,7 +128,11 @@ pub(super) async fn resolve(
     cap: &str,
     mut path: Vec<String>,
 ) -> Result<Place, WebError> {
-    let mut target = Target { node: root(cap)?, link: None };
+    let is_check = path.iter().all(String::is_empty) && check::is_asked_for(asked);
+    let node = if is_check { root_of_any_kind(cap)? } else { root(cap)? };
+    let mut target = Target { node, link: None };
+    let prohibited = asked.state.blacklist.now()?;
+    prohibited.check(&target.node)?;
     let mut has_slash = false;
     if target.node.is_directory() {
         has_slash = path.pop_if(|last| last.is_empty()).is_some();
@@ -150,6 +159,7 @@ pub(super) async fn resolve(
         target = match table.get(&spot.name) {
             Some(child) => {
                 let link = FoundLink { spot, metadata: child.metadata };
+                prohibited.check(&child.node)?;
                 Target { node: child.node, link: Some(link) }
             }
             None if is_last && may_be_vacant(asked) => {

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use http::header::{ACCEPT_RANGES, ALLOW, CONTENT_RANGE, CONTENT_TYPE};
-use http::header::{CONTENT_LENGTH, ETAG, HeaderName, LOCATION, REFERRER_POLICY, X_FRAME_OPTIONS};
+use http::header::{CONTENT_LENGTH, ETAG, HeaderName, LOCATION, REFERRER_POLICY, UPGRADE};
+use http::header::{WWW_AUTHENTICATE, X_FRAME_OPTIONS};
 use http::{HeaderValue, Response, StatusCode};
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -86,6 +87,11 @@ impl Reply {
         Ok(reply)
     }
 
+    /// Its status.
+    pub(super) fn status_code(&self) -> StatusCode {
+        self.response.status()
+    }
+
     /// With another status.
     pub(super) fn status(mut self, status: StatusCode) -> Self {
         *self.response.status_mut() = status;
@@ -106,6 +112,16 @@ impl Reply {
         match error {
             WebError::MethodNotAllowed(allowed) => {
                 reply.header(ALLOW, HeaderValue::from_static(allowed))
+            }
+            WebError::Unauthorized => reply.header(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("tahoe-lafs realm=\"tahoe-lafs\""),
+            ),
+            WebError::NoWebSocket => {
+                reply.header(UPGRADE, HeaderValue::from_static("websocket")).header(
+                    HeaderName::from_static("sec-websocket-version"),
+                    HeaderValue::from_static("13"),
+                )
             }
             WebError::BeyondEnd { size } => reply
                 .header(ACCEPT_RANGES, HeaderValue::from_static("bytes"))

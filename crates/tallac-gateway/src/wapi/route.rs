@@ -19,8 +19,11 @@ pub(super) enum Route {
         /// slash.
         children: Vec<String>,
     },
-    /// `/operations/HANDLE`: an operation that was begun earlier.
-    Operation(String),
+    /// `/operations/HANDLE`: an operation that was begun earlier, or `/operations/HANDLE/SI`: one
+    /// of its objects.
+    Operation(String, Option<String>),
+    /// One of the pages about the node.
+    Page(Page),
     /// `/file/CAP/NAME` or `/named/CAP/NAME`: a file under a name of the client's choice.
     Named {
         /// The cap's text.
@@ -28,6 +31,36 @@ pub(super) enum Route {
         /// The last name, if there is any.
         name: Option<String>,
     },
+}
+
+/// A page about the node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Page {
+    /// `/status`: operations under way and lately.
+    Operations,
+    /// `/status/NAME`: one of them.
+    Operation {
+        /// Such as `down-3`.
+        name: String,
+        /// Whether what it did is wanted, `/event_json`.
+        events: bool,
+    },
+    /// `/statistics`
+    Statistics,
+    /// `/metrics`
+    Metrics,
+    /// `/storage`
+    Storage,
+    /// `/helper_status`
+    Helper,
+    /// `/report_incident`
+    Incident,
+    /// `/private` and what follows.
+    Private(String),
+    /// `/static` and what follows, each name decoded.
+    Static(Vec<String>),
+    /// One of our own files.
+    Asset(&'static str),
 }
 
 /// The two names of the same root.
@@ -65,11 +98,13 @@ impl Route {
             ("uri", None | Some("")) => Ok(Self::Root(RootName::Uri)),
             ("cap", None | Some("")) => Ok(Self::Root(RootName::Cap)),
             ("uri" | "cap", Some(rest)) => Self::node(rest),
-            ("operations", Some(handle)) => {
-                Ok(Self::Operation(decode(handle.strip_suffix('/').unwrap_or(handle))?))
+            ("operations", Some(rest)) => {
+                let (handle, object) = rest.split_once('/').unwrap_or((rest, ""));
+                let object = Some(decode(object)?).filter(|object| !object.is_empty());
+                Ok(Self::Operation(decode(handle)?, object))
             }
             ("file" | "named", rest) => Self::named(rest.unwrap_or_default()),
-            _ => Err(WebError::NoSuchPage),
+            (first, rest) => Page::parse(first, rest).map(Self::Page),
         }
     }
 
@@ -86,6 +121,47 @@ impl Route {
         let (cap, names) = rest.split_once('/').unwrap_or((rest, ""));
         let name = decode(names.rsplit('/').next().unwrap_or_default())?;
         Ok(Self::Named { cap: decode(cap)?, name: Some(name).filter(|name| !name.is_empty()) })
+    }
+}
+
+impl Page {
+    fn parse(first: &str, rest: Option<&str>) -> Result<Self, WebError> {
+        // A slash at the end changes nothing.
+        let rest = rest.filter(|rest| !rest.is_empty());
+        match (first, rest) {
+            ("status", None) => Ok(Self::Operations),
+            ("status", Some(rest)) => {
+                let (name, more) = rest.split_once('/').unwrap_or((rest, ""));
+                let events = match more {
+                    "" => false,
+                    "event_json" => true,
+                    _ => return Err(WebError::NoSuchPage),
+                };
+                Ok(Self::Operation { name: decode(name)?, events })
+            }
+            ("statistics", None) => Ok(Self::Statistics),
+            ("metrics", None) => Ok(Self::Metrics),
+            ("storage", None) => Ok(Self::Storage),
+            ("helper_status", None) => Ok(Self::Helper),
+            ("report_incident", None) => Ok(Self::Incident),
+            ("private", rest) => Ok(Self::Private(decode(rest.unwrap_or_default())?)),
+            ("static", rest) => {
+                let names = rest.unwrap_or_default().split('/').map(decode);
+                Ok(Self::Static(names.collect::<Result<_, _>>()?))
+            }
+            ("icon.png", None) => Ok(Self::Asset("icon.png")),
+            ("tahoe.css", None) => Ok(Self::Asset("tahoe.css")),
+            _ => Err(WebError::NoSuchPage),
+        }
+    }
+
+    /// What it is called in metrics.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Private(_) => "private",
+            Self::Static(_) | Self::Asset(_) => "static",
+            _ => "page",
+        }
     }
 }
 
@@ -130,7 +206,18 @@ mod tests {
         check("/named/C/a/b/c", named("C", Some("c")));
         check("/named/", named("", None));
         check("/%75ri/C", node("C", &[]));
-        check("/operations/a%20b", Route::Operation("a b".to_owned()));
+        let operation =
+            |object: Option<&str>| Route::Operation("a b".to_owned(), object.map(str::to_owned));
+        check("/operations/a%20b", operation(None));
+        check("/operations/a%20b/", operation(None));
+        check("/operations/a%20b/si%20", operation(Some("si ")));
+        check("/status/", Route::Page(Page::Operations));
+        let down = |events| Route::Page(Page::Operation { name: "down-1".to_owned(), events });
+        check("/status/down-1", down(false));
+        check("/status/down-1/event_json", down(true));
+        check("/private/logs/v1", Route::Page(Page::Private("logs/v1".to_owned())));
+        let names = vec!["a/b".to_owned(), "..".to_owned()];
+        check("/static/a%2Fb/..", Route::Page(Page::Static(names)));
     }
 
     #[test]

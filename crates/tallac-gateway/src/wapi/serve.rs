@@ -85,7 +85,8 @@ async fn connection<S: Site>(
         let site = site.clone();
         async move { Ok::<_, Infallible>(answer(site, request).await) }
     });
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection.with_upgrades());
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = draining.cancelled() => {

@@ -17,7 +17,7 @@ use super::body::Body;
 use super::error::{WebError, failure_line};
 use super::html::{self, escape};
 use super::json::{self, Members, number, text};
-use super::operations;
+use super::operations::{self, Findings};
 use super::reply::{HTML, Reply, TEXT};
 use super::unlinked::quoted;
 use super::work;
@@ -64,7 +64,7 @@ pub(super) fn start(
     cap: &DirectoryCap,
     operation: &str,
 ) -> Result<Reply, WebError> {
-    let handle = operations::handle(asked)?;
+    operations::handle(asked)?;
     let kind = match operation {
         "start-manifest" => Kind::Manifest,
         "start-deep-size" => Kind::DeepSize,
@@ -72,17 +72,12 @@ pub(super) fn start(
     };
     let origin = cap.storage_index().map(|storage_index| storage_index.to_string());
     let is_finished = AtomicBool::new(false);
-    let walk = Walk { kind, origin, progress: Mutex::default(), is_finished };
+    let walk = Arc::new(Walk { kind, origin, progress: Mutex::default(), is_finished });
     let visits = asked.state.grid.directories().walk(&Node::from(cap.clone()));
-    asked.state.operations.start(asked, walk, visits)?;
-    let mut location = format!("/operations/{}", quoted(handle));
-    if let Some(output) = asked.args.filled("output") {
-        let _ = write!(location, "?output={}", quoted(output));
-    }
-    match asked.args.when_done() {
-        Some(when_done) => Reply::when_done(when_done),
-        None => Reply::found(&location),
-    }
+    let findings = Findings::Walk(Arc::clone(&walk));
+    let run = async move { walk.run(visits).await };
+    asked.state.operations.start(asked, findings, run)?;
+    operations::begun(asked)
 }
 
 impl Walk {
@@ -96,7 +91,7 @@ impl Walk {
     }
 
     /// Takes in all visits.
-    pub(super) async fn run(&self, mut visits: VisitStream) {
+    async fn run(&self, mut visits: VisitStream) {
         let failure = loop {
             match visits.next().await {
                 Some(Ok(visit)) => self.add(&visit),
@@ -225,7 +220,7 @@ impl Progress {
 }
 
 /// What was counted, under Tahoe-LAFS's names and in its order.
-fn stats(stats: &DeepStats) -> Members {
+pub(super) fn stats(stats: &DeepStats) -> Members {
     let histogram = stats
         .histogram()
         .map(|(min, max, count)| Json::Array(vec![number(min), number(max), number(count)]))
@@ -247,11 +242,13 @@ fn stats(stats: &DeepStats) -> Members {
         .with("size-files-histogram", Json::Array(histogram))
 }
 
-fn path_json(path: &[ChildName]) -> Json {
+/// The names of a path.
+pub(super) fn path_json(path: &[ChildName]) -> Json {
     Json::Array(path.iter().map(|name| text(name.as_str())).collect())
 }
 
-fn joined(path: &[ChildName]) -> String {
+/// A path as people write it.
+pub(super) fn joined(path: &[ChildName]) -> String {
     path.iter().map(ChildName::as_str).collect::<Vec<_>>().join("/")
 }
 
@@ -279,6 +276,11 @@ fn lines(visits: VisitStream) -> impl Stream<Item = Bytes> + Send + 'static {
 }
 
 fn line(visit: &Visit) -> String {
+    format!("{}\n", object(visit).end())
+}
+
+/// What is told of an object that was met on a walk.
+pub(super) fn object(visit: &Visit) -> Members {
     let node = &visit.node;
     let kind = match node {
         Node::Unknown(_) => "unknown",
@@ -287,15 +289,13 @@ fn line(visit: &Visit) -> String {
     };
     let verify_cap = node.to_verifier().map(|cap| cap.to_string()).unwrap_or_default();
     let storage_index = node.storage_index().map(|si| si.to_string()).unwrap_or_default();
-    let line = Members::default()
+    Members::default()
         .with("path", path_json(&visit.path))
         .with("cap", text(node.best_cap().unwrap_or_default()))
         .with("type", text(kind))
         .with("verifycap", text(&*verify_cap))
         .with("repaircap", text(repair_cap(node, verify_cap)))
         .with("storage-index", text(storage_index))
-        .end();
-    format!("{line}\n")
 }
 
 /// The weakest cap that repairs: what is mutable needs the write cap for it.
@@ -307,7 +307,8 @@ fn repair_cap(node: &Node, verify_cap: String) -> String {
     }
 }
 
-fn last_line(found: &DeepStats) -> String {
+/// The last line of a walk that came to its end.
+pub(super) fn last_line(found: &DeepStats) -> String {
     let line = Members::default().with("type", text("stats")).with("stats", stats(found).end());
     format!("{}\n", line.end())
 }

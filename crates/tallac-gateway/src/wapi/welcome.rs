@@ -15,6 +15,7 @@ pub(super) fn page(state: &State) -> String {
     let version = escape(&config.application_version);
     let _ = writeln!(page, "<h1>{nickname}</h1>\n<p>{version}</p>");
     introducers(&mut page, state);
+    helper(&mut page, state);
     servers(&mut page, state);
     page + html::END
 }
@@ -30,6 +31,18 @@ fn introducers(page: &mut String, state: &State) {
         }
         *page += "</ul>\n";
     }
+}
+
+fn helper(page: &mut String, state: &State) {
+    if let Some(helper) = state.config.node.used_helper() {
+        let how = if helper.is_connected { "Connected to helper" } else { "Helper not connected" };
+        let _ = writeln!(page, "<p>{how}: {}</p>", escape(&helper.address));
+    }
+    *page += "<p><a href=\"/status\">Operations</a> <a href=\"/statistics\">Statistics</a> \
+        <a href=\"/storage\">Storage server</a> <a href=\"/helper_status\">Helper</a></p>\n\
+        <form action=\"/report_incident\" method=\"post\" enctype=\"multipart/form-data\">\
+        <label>What went wrong? <input type=\"text\" name=\"details\"></label> \
+        <input type=\"submit\" value=\"Save\"></form>\n";
 }
 
 fn servers(page: &mut String, state: &State) {

@@ -467,5 +467,4 @@ async fn people_see_a_directory() {
     assert!(info.contains("5 bytes"), "{info}");
     check(&web.get(&format!("/uri/{root}?t=zzz")).await, 400, "GET directory: bad t=zzz");
     check(&web.post(&format!("/uri/{root}?t=zzz"), b"").await, 400, "POST to a directory");
-    check(&web.post(&format!("/uri/{root}?t=check"), b"").await, 501, "checking directories");
 }

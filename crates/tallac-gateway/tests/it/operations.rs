@@ -73,14 +73,14 @@ async fn a_manifest_that_breaks_off_says_so_in_its_last_line() {
     assert!(!last.contains("URI:"));
 }
 
-async fn started(web: &Web, root: &str, query: &str) -> String {
+pub(crate) async fn started(web: &Web, root: &str, query: &str) -> String {
     let answer = web.post(&format!("/uri/{root}?{query}"), b"").await;
     assert_eq!(answer.status, 302, "{}", answer.text());
     answer.header("location").unwrap().to_owned()
 }
 
 /// The results of an operation, once it is over.
-async fn finished(web: &Web, location: &str, sign: &str) -> Answer {
+pub(crate) async fn finished(web: &Web, location: &str, sign: &str) -> Answer {
     loop {
         let answer = web.get(location).await;
         if answer.status != 200 || answer.text().contains(sign) {

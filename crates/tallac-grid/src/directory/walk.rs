@@ -61,8 +61,21 @@ impl Directories {
     /// cannot be read is still visited, without a listing, and then its error ends the walk.
     #[must_use]
     pub fn walk(&self, root: &Node) -> VisitStream {
-        walk(Arc::new(self.clone()), root)
+        walk(Arc::new(self.clone()), root, Unreadable::Ends)
     }
+
+    /// The same, and a directory that cannot be read, which has no listing, ends nothing.
+    #[must_use]
+    pub fn walk_on(&self, root: &Node) -> VisitStream {
+        walk(Arc::new(self.clone()), root, Unreadable::IsLeftOut)
+    }
+}
+
+/// What a directory that cannot be read does to a walk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unreadable {
+    Ends,
+    IsLeftOut,
 }
 
 /// Reads directories for a walk.
@@ -78,8 +91,8 @@ impl Reader for Directories {
     }
 }
 
-fn walk<R: Reader>(reader: Arc<R>, root: &Node) -> VisitStream {
-    let walk = Walk::new(reader, root);
+fn walk<R: Reader>(reader: Arc<R>, root: &Node, unreadable: Unreadable) -> VisitStream {
+    let walk = Walk::new(reader, root, unreadable);
     Box::pin(futures_util::stream::unfold(walk, |mut walk| async move {
         let visit = walk.next().await?;
         Some((visit, walk))
@@ -98,6 +111,7 @@ struct Walk<R> {
     single: Option<Node>,
     /// Directories to come, the next one last.
     pending: Vec<Pending>,
+    unreadable: Unreadable,
     /// What ends the walk.
     error: Option<DirectoryIoError>,
 }
@@ -110,7 +124,7 @@ struct Pending {
 }
 
 impl<R: Reader> Walk<R> {
-    fn new(reader: Arc<R>, root: &Node) -> Self {
+    fn new(reader: Arc<R>, root: &Node, unreadable: Unreadable) -> Self {
         let reads = Reads {
             reader,
             running: Semaphore::new(READS_MAX),
@@ -123,6 +137,7 @@ impl<R: Reader> Walk<R> {
             leaves_path: Vec::new(),
             single: None,
             pending: Vec::new(),
+            unreadable,
             error: None,
         };
         match root.directory() {
@@ -182,6 +197,7 @@ impl<R: Reader> Walk<R> {
         let mut visit =
             Visit { path: pending.path.names(), node: pending.cap.into(), listing: None };
         match read {
+            Err(_) if self.unreadable == Unreadable::IsLeftOut => {}
             Err(error) => self.error = Some(error),
             Ok(directory) => {
                 let size = directory.size();

@@ -11,6 +11,7 @@ use super::pool::File;
 use super::subject::Subject;
 use super::{DownloadError, Downloader, PlaintextStream};
 use crate::check::BadShare;
+use crate::history::Kind;
 
 /// A file of which enough shares are open.
 #[derive(Debug)]
@@ -29,13 +30,16 @@ impl Downloader {
         subject: Subject,
         known: Vec<Location>,
     ) -> Result<Ciphertext, (DownloadError, Vec<BadShare>)> {
-        let finder = Finder::known(subject.storage_index, known);
+        let watched = self.grid.history().begin(Kind::Download, Some(subject.storage_index));
+        watched.note(|state| state.size = Some(subject.size));
+        let finder = Finder::known(subject.storage_index, known, watched.operation());
         let file = File::encrypted(subject, finder).map_err(|error| (error, Vec::new()))?;
         let file = Arc::new(file);
         let failed = |error| (error, file.corrupt_shares());
         file.open().await.map_err(failed)?;
         let proven = file.proven().map_err(failed)?;
         let (ueb, ueb_bytes) = (proven.ueb.clone(), proven.ueb_bytes.clone());
+        watched.done();
         Ok(Ciphertext { downloader: self.clone(), file, ueb, ueb_bytes })
     }
 }

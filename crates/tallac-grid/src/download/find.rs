@@ -15,6 +15,7 @@ use tallac_core::storage::{BoxFuture, ShareKind, StorageError};
 use tokio::time::Instant;
 
 use crate::grid::Grid;
+use crate::history::Operation;
 use crate::servers::GridServer;
 
 /// A server that has not answered for this long is overdue, and another is asked as well.
@@ -42,6 +43,7 @@ type Answer = (Arc<GridServer>, Result<BTreeSet<ShareNumber>, StorageError>);
 pub(super) struct Finder {
     storage_index: StorageIndex,
     total: usize,
+    watched: Arc<Operation>,
     unasked: VecDeque<Arc<GridServer>>,
     asking: FuturesUnordered<BoxFuture<'static, Answer>>,
     /// One share of each server that has any, in order of the answers.
@@ -53,11 +55,17 @@ pub(super) struct Finder {
 }
 
 impl Finder {
-    pub(super) fn new(grid: &Grid, storage_index: StorageIndex, total: usize) -> Self {
+    pub(super) fn new(
+        grid: &Grid,
+        storage_index: StorageIndex,
+        total: usize,
+        watched: &Arc<Operation>,
+    ) -> Self {
         let unasked: VecDeque<_> = grid.servers().ring(&storage_index).into();
         Self {
             storage_index,
             total,
+            watched: Arc::clone(watched),
             unanswered: grid.servers().all().len() - unasked.len(),
             unasked,
             asking: FuturesUnordered::new(),
@@ -68,7 +76,11 @@ impl Finder {
     }
 
     /// Of a file whose shares are known; nobody is asked.
-    pub(super) fn known(storage_index: StorageIndex, locations: Vec<Location>) -> Self {
+    pub(super) fn known(
+        storage_index: StorageIndex,
+        locations: Vec<Location>,
+        watched: &Arc<Operation>,
+    ) -> Self {
         let (mut first, mut further) = (VecDeque::new(), VecDeque::new());
         let mut servers = BTreeSet::new();
         for location in locations {
@@ -78,6 +90,7 @@ impl Finder {
         Self {
             storage_index,
             total: ShareNumber::COUNT_MAX,
+            watched: Arc::clone(watched),
             unasked: VecDeque::new(),
             asking: FuturesUnordered::new(),
             first,
@@ -85,6 +98,11 @@ impl Finder {
             answered: servers.len(),
             unanswered: 0,
         }
+    }
+
+    /// Where it is told what is done.
+    pub(super) const fn watched(&self) -> &Arc<Operation> {
+        &self.watched
     }
 
     /// Servers that answered, and those that did not.
@@ -129,14 +147,15 @@ impl Finder {
     /// Asks the next server of the ring, if there is one.
     fn ask_next(&mut self) -> bool {
         let Some(server) = self.unasked.pop_front() else { return false };
-        let storage_index = self.storage_index;
+        let (storage_index, watched) = (self.storage_index, Arc::clone(&self.watched));
         self.asking.push(Box::pin(async move {
-            let asked = Instant::now();
+            let (asked, mark) = (Instant::now(), watched.query_begins(&server));
             let question = server.storage().list(ShareKind::Immutable, storage_index);
             let seconds = GIVE_UP.as_secs();
             let answer = tokio::time::timeout(GIVE_UP, question)
                 .await
                 .unwrap_or(Err(StorageError::TimedOut { seconds }));
+            watched.query_ends(mark, answer.as_ref().ok());
             if answer.is_ok() {
                 server.note_round_trip(asked.elapsed());
             }

@@ -35,6 +35,7 @@ use tallac_core::immutable::Geometry;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::grid::Grid;
+use crate::history::{Counter, Kind, Reading};
 use crate::upload::ImmutableCap;
 use pool::File;
 
@@ -90,8 +91,11 @@ impl Downloader {
             cap.encoding()?;
             return Ok(Box::pin(futures_util::stream::empty()));
         }
-        let (file, geometry) = self.open(cap, range.start).await?;
-        Ok(Box::pin(self.stream(file, geometry, range)))
+        let size = range.end - range.start;
+        self.grid.history().count(Counter::FilesDownloaded, Counter::BytesDownloaded, size);
+        let (file, geometry, reading) = self.open(cap, &range).await?;
+        let pieces = self.stream(file, geometry, range);
+        Ok(Box::pin(pieces.inspect_ok(move |piece| reading.gave(piece.len() as u64))))
     }
 
     /// What a file that is open holds in a range.
@@ -124,19 +128,24 @@ impl Downloader {
     async fn open(
         &self,
         cap: &ChkReadCap,
-        start: u64,
-    ) -> Result<(Arc<File>, Geometry), DownloadError> {
+        range: &Range<u64>,
+    ) -> Result<(Arc<File>, Geometry, Reading), DownloadError> {
         let kept = self.grid.open_files();
         if let Some(file) = kept.get(cap) {
+            let reading = file.watched.read_begins(range.clone());
             if let Ok(geometry) = file.open().await {
-                return Ok((file, geometry));
+                return Ok((file, geometry, reading));
             }
             kept.drop_file(&file);
         }
-        let file = Arc::new(File::new(&self.grid, cap, start)?);
+        let watched = self.grid.history().begin(Kind::Download, Some(cap.storage_index()));
+        watched.note(|state| state.size = Some(cap.size()));
+        let reading = watched.operation().read_begins(range.clone());
+        let file = Arc::new(File::new(&self.grid, cap, range.start, watched.operation())?);
         let geometry = file.open().await?;
+        watched.done();
         kept.keep(&file);
-        Ok((file, geometry))
+        Ok((file, geometry, reading))
     }
 
     /// Downloads a whole file into a target; returns how many bytes it was.

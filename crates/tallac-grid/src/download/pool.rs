@@ -17,6 +17,7 @@ use super::share::{OpenError, OpenShare, Opened};
 use super::subject::Subject;
 use crate::check::BadShare;
 use crate::grid::Grid;
+use crate::history::Operation;
 use crate::patience::{Patience, gather};
 use crate::servers::GridServer;
 
@@ -35,6 +36,8 @@ pub(super) fn patience(tries: u32) -> Patience {
 /// A file that is being downloaded.
 pub(super) struct File {
     pub(super) subject: Subject,
+    /// What is done with it, for whoever looks at that.
+    pub(super) watched: Arc<Operation>,
     /// None where the ciphertext is wanted.
     key: Option<EncryptionKey>,
     /// Where reading begins: the segment there is fetched along with the hashes.
@@ -69,10 +72,15 @@ struct Pool {
 
 impl File {
     /// A file to be decrypted, read from `start` on.
-    pub(super) fn new(grid: &Grid, cap: &ChkReadCap, start: u64) -> Result<Self, DownloadError> {
+    pub(super) fn new(
+        grid: &Grid,
+        cap: &ChkReadCap,
+        start: u64,
+        watched: &Arc<Operation>,
+    ) -> Result<Self, DownloadError> {
         let subject = Subject::of(&cap.to_verifier())?;
         let total = subject.encoding.total().into();
-        let finder = Finder::new(grid, subject.storage_index, total);
+        let finder = Finder::new(grid, subject.storage_index, total, watched);
         Self::with(subject, Some(cap.key().clone()), finder, start)
     }
 
@@ -88,6 +96,7 @@ impl File {
         start: u64,
     ) -> Result<Self, DownloadError> {
         Ok(Self {
+            watched: Arc::clone(finder.watched()),
             key,
             start,
             guess: subject.guess()?,

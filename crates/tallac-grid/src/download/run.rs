@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use tallac_core::ids::ShareNumber;
@@ -12,6 +13,7 @@ use super::error::DownloadError;
 use super::pool::{File, patience};
 use super::share::OpenShare;
 use crate::blocking::blocking;
+use crate::history::Fetching;
 use crate::patience::gather;
 
 /// Blocks of one share.
@@ -26,6 +28,19 @@ impl File {
         self: Arc<Self>,
         segments: Range<u64>,
     ) -> Result<Vec<u8>, DownloadError> {
+        let mut watched = self.watched.segments_begin(segments.clone());
+        let geometry = self.proven()?.geometry;
+        let plaintext = self.fetch_and_decode(segments.clone(), &mut watched).await;
+        let start = geometry.segment_offset(segments.start);
+        watched.end(plaintext.as_ref().ok().map(|bytes| start..start + bytes.len() as u64));
+        plaintext
+    }
+
+    async fn fetch_and_decode(
+        self: Arc<Self>,
+        segments: Range<u64>,
+        watched: &mut Fetching,
+    ) -> Result<Vec<u8>, DownloadError> {
         let needed = usize::from(self.subject.encoding.needed());
         let mut fetched: Vec<Fetched> = Vec::with_capacity(needed);
         loop {
@@ -35,8 +50,10 @@ impl File {
             if fetched.len() < needed {
                 continue;
             }
+            let began = Instant::now();
             let (result, given_back) =
                 Arc::clone(&self).decode(segments.clone(), std::mem::take(&mut fetched)).await?;
+            watched.decoded(began.elapsed());
             match result {
                 Ok(plaintext) => return Ok(plaintext),
                 Err(DecodeError::BadBlocks(bad)) => {
@@ -56,7 +73,7 @@ impl File {
     ) -> Result<(), DownloadError> {
         let geometry = &self.proven()?.geometry;
         let tries = shares.iter().map(|share| share.location().tries).max().unwrap_or(0);
-        let reads = shares.iter().map(|share| share.run(&self.subject, geometry, segments.clone()));
+        let reads = shares.iter().map(|share| share.run(self, geometry, segments.clone()));
         let answers = gather(reads.collect::<Vec<_>>(), patience(tries)).await;
         for (share, answer) in shares.into_iter().zip(answers) {
             match answer {

@@ -105,14 +105,14 @@ impl OpenShare {
         let layout = ShareLayout::for_upload(&geometry);
         let end = layout.share_size(Ueb::len_for(&geometry)) + UEB_SLACK;
         let (hashes, blocks) = if end <= WHOLE_MAX {
-            let bytes = read(subject, location, 0..end).await?;
+            let bytes = read_watched(file, location, 0..end).await?;
             (Piece { offset: 0, bytes: bytes.clone() }, Piece { offset: 0, bytes })
         } else {
             let from = if with_crypttext_tree { layout.crypttext_tree } else { layout.block_tree };
             let at = layout.data + geometry.block_offset(first);
             let (hashes, blocks) = tokio::try_join!(
-                read(subject, location, from..end),
-                read(subject, location, at..at + geometry.block_len(first)),
+                read_watched(file, location, from..end),
+                read_watched(file, location, at..at + geometry.block_len(first)),
             )?;
             (Piece { offset: from, bytes: hashes }, Piece { offset: at, bytes: blocks })
         };
@@ -125,7 +125,7 @@ impl OpenShare {
     /// The blocks of a run of segments.
     pub(super) async fn run(
         &self,
-        subject: &Subject,
+        file: &File,
         geometry: &Geometry,
         segments: Range<u64>,
     ) -> Result<Bytes, StorageError> {
@@ -135,7 +135,7 @@ impl OpenShare {
         if let Some(bytes) = self.blocks.as_ref().and_then(|piece| piece.get(range.clone())) {
             return Ok(bytes);
         }
-        let bytes = read(subject, &self.location, range).await?;
+        let bytes = read_watched(file, &self.location, range).await?;
         if bytes.len() as u64 == len {
             Ok(bytes)
         } else {
@@ -241,6 +241,18 @@ async fn read_by_header(subject: &Subject, location: &Location) -> Result<Opened
 /// Bytes of a hash tree over the segments.
 pub(super) const fn tree_len(geometry: &Geometry) -> u64 {
     (2 * geometry.segment_count().next_power_of_two() - 1) * 32
+}
+
+/// The same as [`read`], for all to see.
+async fn read_watched(
+    file: &File,
+    location: &Location,
+    range: Range<u64>,
+) -> Result<Bytes, StorageError> {
+    let mark = file.watched.block_begins(&location.server, location.share, range.clone());
+    let bytes = read(&file.subject, location, range).await;
+    file.watched.block_ends(mark, bytes.as_ref().ok().map(|bytes| bytes.len() as u64));
+    bytes
 }
 
 /// Reads a range of a share into memory; shorter where the share ends.

@@ -17,6 +17,7 @@ use super::retrieve::{self, Retrieved};
 use super::servermap::{Begun, Mode, ServerMap};
 use super::{MUTABLE_SIZE_MAX, MutableError};
 use crate::grid::Grid;
+use crate::history::{Counter, Kind};
 use crate::patience::{Patience, gather};
 
 /// Contents up to this size are remembered, in bytes.
@@ -326,6 +327,26 @@ impl MutableFile {
     /// Segments of a snapshot's version. If its shares do not do, all servers are asked for
     /// others.
     pub(super) async fn fetch(
+        &self,
+        snapshot: &Snapshot,
+        segments: Range<u64>,
+    ) -> Result<(ServerMap, Retrieved), MutableError> {
+        let index = self.read.storage_index();
+        let history = self.grid.history();
+        let watched = history.begin(Kind::Retrieve, Some(index));
+        watched.set_status("Retrieving Shares");
+        let geometry = &snapshot.header.geometry;
+        let size = geometry.size();
+        watched.note(|state| {
+            (state.size, state.encoding) = (Some(size), Some(geometry.encoding()));
+        });
+        history.count(Counter::FilesRetrieved, Counter::BytesRetrieved, size);
+        let fetched = self.fetch_from(snapshot, segments).await?;
+        watched.done();
+        Ok(fetched)
+    }
+
+    async fn fetch_from(
         &self,
         snapshot: &Snapshot,
         segments: Range<u64>,

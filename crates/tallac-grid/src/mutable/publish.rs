@@ -29,6 +29,7 @@ use super::MutableError;
 use super::query::FRONT_LEN;
 use super::servermap::{FoundShare, Place, ServerMap};
 use crate::grid::Grid;
+use crate::history::{Counter, Kind};
 use crate::patience::{Patience, gather};
 
 /// How long slow servers are waited for once others are done.
@@ -130,6 +131,28 @@ pub(crate) fn vanguard(encoding: Encoding) -> u8 {
 impl Publish<'_> {
     /// Writes every share over what the map says is there, and places those that are nowhere.
     pub(crate) async fn run(&self, map: &ServerMap) -> Outcome {
+        let (history, geometry) = (self.grid.history(), &self.header.geometry);
+        let watched = history.begin(Kind::Publish, Some(self.storage_index));
+        watched.set_status("Pushing shares");
+        let size = geometry.size();
+        watched.note(|state| {
+            (state.size, state.encoding) = (Some(size), Some(geometry.encoding()));
+        });
+        history.count(Counter::FilesPublished, Counter::BytesPublished, size);
+        let outcome = self.put(map).await;
+        if let Outcome::Published(map) = &outcome {
+            watched.note(|state| {
+                for (number, place, _) in map.shares_of(&self.header) {
+                    let id = map.servers[place].info().id.clone();
+                    state.shares.entry(number).or_default().push(id);
+                }
+            });
+            watched.done();
+        }
+        outcome
+    }
+
+    async fn put(&self, map: &ServerMap) -> Outcome {
         let first = vanguard(self.header.geometry.encoding());
         let mut step = Step::default();
         let mut homes = self.homes(map);

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::servermap::{MapUpdate, Mode, ServerMap};
 use crate::grid::Grid;
+use crate::history::{Kind, Operation};
 use crate::servers::GridServer;
 
 /// Bytes that are read from the front of every share at first: all of a small file.
@@ -72,6 +73,10 @@ async fn ask(
     mode: Mode,
     (servers, front_len): (Vec<Arc<GridServer>>, u64),
 ) -> ServerMap {
+    let watched = grid.history().begin(Kind::MapUpdate, Some(subject.storage_index));
+    watched.set_status("Sending initial queries");
+    watched.note(|state| state.mode = Some(mode.name()));
+    let front = (front_len, &**watched.operation());
     let encoding = grid.config().encoding;
     let mut update = MapUpdate::new(
         servers.clone(),
@@ -89,7 +94,7 @@ async fn ask(
             asked += 1;
             deadline = Instant::now() + ANSWER_MAX;
             let server = Arc::clone(&servers[place]);
-            waiting.push(async move { (place, read_front(&server, subject, front_len).await) });
+            waiting.push(async move { (place, read_front(&server, subject, front).await) });
         }
         if update.pending() == 0 {
             break;
@@ -111,13 +116,15 @@ async fn ask(
     }
     let map = update.map;
     report_damaged(&map, subject.storage_index);
+    drop(waiting);
+    watched.done();
     map
 }
 
 async fn read_front(
     server: &GridServer,
     subject: Subject,
-    front_len: u64,
+    (front_len, watched): (u64, &Operation),
 ) -> Result<SlotReadAnswer, StorageError> {
     let request = SlotReadRequest {
         storage_index: subject.storage_index,
@@ -126,6 +133,8 @@ async fn read_front(
     };
     let asked = Instant::now();
     let answer = server.storage().read_slot(request).await;
+    let problem = answer.as_ref().err().map(ToString::to_string);
+    watched.note_answer(&server.info().id, asked.elapsed(), problem);
     match &answer {
         Ok(_) => server.note_round_trip(asked.elapsed()),
         Err(error) => server.note_error(error),

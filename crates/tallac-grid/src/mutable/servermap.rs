@@ -24,6 +24,17 @@ pub(crate) enum Mode {
     Check,
 }
 
+impl Mode {
+    /// What Tahoe-LAFS calls it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Read => "MODE_READ",
+            Self::Write => "MODE_WRITE",
+            Self::Check => "MODE_CHECK",
+        }
+    }
+}
+
 /// A place of a server in the ring of a map.
 pub(crate) type Place = usize;
 

@@ -7,7 +7,8 @@ use tallac_core::hash::Hash;
 use tallac_core::ids::{ServerId, ShareNumber, StorageIndex};
 use tallac_core::immutable::{Encoder, EncodingError, Geometry, SEGMENTS_MAX};
 
-use super::{Progress, UploadError, Uploader};
+use super::{UploadError, Uploader};
+use crate::history::Kind;
 use crate::source::UploadSource;
 
 /// A file whose key we do not know.
@@ -52,7 +53,13 @@ impl Uploader {
         }
         let encoder = Encoder::for_ciphertext(file.geometry);
         let to = (file.storage_index, file.happy);
-        let (pushed, preexisting) = self.spread(source, encoder, to, &Progress::default()).await?;
+        let watched = self.grid.history().begin(Kind::Upload, Some(file.storage_index));
+        watched.note(|state| {
+            (state.size, state.has_key) = (Some(file.geometry.size()), true);
+            state.encoding = Some(file.geometry.encoding());
+        });
+        let (pushed, preexisting) = self.spread(source, encoder, to, &watched).await?;
+        watched.done();
         let (ueb, ueb_hash) = (pushed.ueb, pushed.ueb_hash);
         Ok(CiphertextResults { ueb, ueb_hash, pushed: pushed.shares, preexisting })
     }

@@ -13,6 +13,7 @@ mod restore;
 mod results;
 mod select;
 
+pub use crate::history::Progress;
 pub use ciphertext::{CiphertextFile, CiphertextResults};
 pub use key::{ConvergentKeyHasher, FileKey};
 pub use present::CompleteFile;
@@ -20,8 +21,6 @@ pub use results::{ImmutableCap, UploadError, UploadResults};
 pub(crate) use select::KnownShares;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tallac_core::cap::{ChkReadCap, ChkShape, EncryptionKey, LitCap, UebHash};
@@ -34,6 +33,7 @@ use assisted::AssistedFile;
 
 use crate::blocking::blocking;
 use crate::grid::Grid;
+use crate::history::{Counter, Kind, Operation, State};
 use crate::source::UploadSource;
 
 /// Largest file, in bytes, that fits into its cap and is stored nowhere else.
@@ -52,22 +52,6 @@ pub struct UploadOptions {
     pub key: FileKey,
     /// Told of progress.
     pub progress: Progress,
-}
-
-/// How far an upload is, to be looked at from elsewhere.
-#[derive(Debug, Clone, Default)]
-pub struct Progress(Arc<AtomicU64>);
-
-impl Progress {
-    /// Bytes of plaintext that are encoded and handed to all servers, or to the helper.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn add(&self, bytes: u64) {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
-    }
 }
 
 /// The service that uploads immutable files.
@@ -99,40 +83,58 @@ impl Uploader {
         options: UploadOptions,
     ) -> Result<UploadResults, UploadError> {
         let size = source.size();
+        let history = self.grid.history();
+        history.count(Counter::FilesUploaded, Counter::BytesUploaded, size);
+        let watched = history.begin(Kind::Upload, None);
+        watched.note(|state| {
+            (state.size, state.progress) = (Some(size), options.progress.clone());
+        });
         if size <= LIT_SIZE_MAX {
             let data = blocking(move || encode::read(&mut source, 0, size)).await?;
+            watched.done();
             return Ok(UploadResults::literal(LitCap::new(data)));
         }
         let config = self.grid.config();
         let geometry = Geometry::for_upload(config.encoding, size, config.segment_size_max)?;
         let (source, key) = options.key.clone().resolve(source, geometry, config).await?;
-        let Some(helper) = self.grid.helper() else {
-            return self.upload_with_key(source, geometry, key, &options).await;
-        };
-        let begun = timeout(HELPER_PATIENCE, helper.begin(key.storage_index())).await;
-        match begun.unwrap_or(Err(HelperError::NotConnected)) {
-            Ok(begun) => {
-                let file = AssistedFile { geometry, key, happy: config.happy };
-                file.upload(begun, source, &options.progress).await
-            }
-            Err(HelperError::NotConnected) => {
-                self.upload_with_key(source, geometry, key, &options).await
-            }
-            Err(error) => Err(error.into()),
-        }
+        watched.set_storage_index(key.storage_index());
+        watched.note(|state| {
+            (state.has_key, state.encoding) = (true, Some(config.encoding));
+        });
+        let results = self.upload_with_key(source, geometry, key, &watched).await?;
+        watched.note(|state| note_results(state, &results));
+        watched.done();
+        Ok(results)
     }
 
+    /// With the helper's help, if it can be had.
     async fn upload_with_key(
         &self,
         source: impl UploadSource,
         geometry: Geometry,
         key: EncryptionKey,
-        options: &UploadOptions,
+        watched: &Operation,
     ) -> Result<UploadResults, UploadError> {
+        let progress = watched.state().progress;
+        if let Some(helper) = self.grid.helper() {
+            watched.set_status("Contacting Helper");
+            let begun = timeout(HELPER_PATIENCE, helper.begin(key.storage_index())).await;
+            match begun.unwrap_or(Err(HelperError::NotConnected)) {
+                Ok(begun) => {
+                    watched.set_status("Uploading Ciphertext");
+                    watched.note(|state| state.uses_helper = true);
+                    let happy = self.grid.config().happy;
+                    let file = AssistedFile { geometry, key, happy };
+                    return file.upload(begun, source, &progress).await;
+                }
+                Err(HelperError::NotConnected) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
         let encoder = Encoder::new(geometry, key.expose());
         let (storage_index, happy) = (key.storage_index(), self.grid.config().happy);
         let (pushed, preexisting) =
-            self.spread(source, encoder, (storage_index, happy), &options.progress).await?;
+            self.spread(source, encoder, (storage_index, happy), watched).await?;
         let shape =
             ChkShape::new(UebHash::new(pushed.ueb_hash), geometry.encoding(), geometry.size());
         Ok(UploadResults {
@@ -149,15 +151,29 @@ impl Uploader {
         source: impl UploadSource,
         encoder: Encoder,
         (storage_index, happy): (StorageIndex, usize),
-        progress: &Progress,
+        watched: &Operation,
     ) -> Result<(push::Pushed, ShareMap), UploadError> {
         let geometry = *encoder.geometry();
         let selector = select::Selector::new(&self.grid, &geometry, storage_index, happy);
         // The first segment is encoded while the servers make room.
         let segments = encode::start(source, encoder);
+        watched.set_status("Contacting Servers..");
         let selection = selector.select().await?;
         let preexisting = selection.preexisting();
-        let pushed = push::push(selection, segments, geometry, progress).await?;
+        watched.set_status("Sending segments");
+        let progress = watched.state().progress;
+        let pushed = push::push(selection, segments, geometry, &progress).await?;
         Ok((pushed, preexisting))
+    }
+}
+
+/// Where the shares of a file are by now.
+fn note_results(state: &mut State, results: &UploadResults) {
+    state.preexisting = results.preexisting.len();
+    for (share, servers) in &results.preexisting {
+        state.shares.entry(*share).or_default().extend(servers.iter().cloned());
+    }
+    for (share, server) in &results.pushed {
+        state.shares.entry(*share).or_default().push(server.clone());
     }
 }

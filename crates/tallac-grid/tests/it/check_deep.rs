@@ -197,7 +197,7 @@ async fn half_a_million_objects_do_not_grow_memory() {
     }
     let grown = resident().saturating_sub(early) >> 20;
     let seconds = started.elapsed().as_secs_f64();
-    println!("{} objects in {seconds:.1} s, {grown} MiB more than at 50,000", counts.checked);
+    eprintln!("{} objects in {seconds:.1} s, {grown} MiB more than at 50,000", counts.checked);
     assert_eq!((counts.checked, counts.healthy), (501_001, 1001));
     // A walk remembers 16 bytes of every object that it met.
     assert!(grown < 64, "{grown} MiB");

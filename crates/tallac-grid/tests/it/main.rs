@@ -10,6 +10,7 @@ mod collisions;
 mod directory;
 mod directory_edits;
 mod download;
+mod history;
 mod hostile;
 mod mutable;
 mod permits;

@@ -1,5 +1,6 @@
-//! The journal: every change of mutable shares, and every small immutable share, stands in one file
-//! before it is made, so that one sync makes it durable and atomic, however many shares it is about.
+//! The journal: every change of mutable shares, and every small immutable share, stands in one
+//! file before it is made, so that one sync makes it durable and atomic, however many shares it is
+//! about.
 //!
 //! A change is written here and synced, together with whatever other changes come at the same
 //! time; then the files are changed, and nobody waits for those to reach the disk. When the

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, IoSlice};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
@@ -129,6 +130,7 @@ impl Disk {
         shares: &BTreeMap<ShareNumber, SlotFile>,
         touch: impl FnOnce() -> G,
     ) -> io::Result<()> {
+        let _stay = self.directories.read().unwrap_or_else(PoisonError::into_inner);
         let (mut ready, payload) = self.prepare(change, shares)?;
         let (_entered, ticket) = loop {
             let entered = self.journal.enter();

@@ -168,7 +168,12 @@ impl Shared {
         let _changing = lock.to_change();
         let (mut shares, mut change) =
             (Shares::new(), Change { storage_index, shares: Vec::new() });
-        for number in self.list(ShareKind::Mutable, storage_index)? {
+        let numbers = self.list(ShareKind::Mutable, storage_index)?;
+        if numbers.is_empty() {
+            // They ran out a moment ago.
+            return Err(StorageError::NotFound);
+        }
+        for number in numbers {
             let key = ShareKey { storage_index, number };
             let share = self.disk.open_slot_share_to_change(key);
             let edit = share.and_then(|share| Ok((share.edit()?, share)));

@@ -136,7 +136,8 @@ fn a_small_share_is_there_whole_or_not_at_all() {
 
 fn deed() -> impl Strategy<Value = Deed> {
     prop_oneof![
-        4 => (0u8..4, 0u8..4, 0u16..9000).prop_map(|(slot, share, len)| Deed::Keep { slot, share, len }),
+        4 => (0u8..4, 0u8..4, 0u16..9000)
+            .prop_map(|(slot, share, len)| Deed::Keep { slot, share, len }),
         1 => (0u8..4, 0u8..3).prop_map(|(slot, lease)| Deed::Lease { slot, lease }),
     ]
 }
@@ -173,7 +174,8 @@ proptest! {
             // The leases of all shares that are there change: what was journalled goes home before.
             let goes_home = before.keys().filter(|key| of_slot(key)).any(|(slot, share)| {
                 let number = ShareNumber::new(*share);
-                server.shared.disk.journal_speaks_of(ShareKey { storage_index: index(*slot), number })
+                let key = ShareKey { storage_index: index(*slot), number };
+                server.shared.disk.journal_speaks_of(key)
             });
             if goes_home {
                 synced.clone_from(&before);

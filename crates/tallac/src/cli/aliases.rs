@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tallac_core::cap::{self, Cap, CapError};
 
+use super::program;
 use super::quote::{plain, quoted};
 use crate::files::{self, Access, FileError};
 
@@ -19,13 +20,15 @@ pub(crate) enum AliasError {
     /// A path without an alias, and none by default.
     #[error(
         "No alias specified, and the default 'tahoe' alias doesn't exist. To create it, \
-         use 'tallac create-alias tahoe'."
+         use '{} create-alias tahoe'.",
+        program::name()
     )]
     NoDefault,
     #[error(
-        "Unknown alias {}, please create it with 'tallac add-alias' or 'tallac \
+        "Unknown alias {}, please create it with '{program} add-alias' or '{program} \
          create-alias'.",
-        quoted(.0)
+        quoted(.0),
+        program = program::name()
     )]
     Unknown(String),
     #[error("The alias {} is not of a directory: {why}", quoted(name))]
@@ -36,7 +39,11 @@ pub(crate) enum AliasError {
     Exists(String),
     #[error("{}, line {line}: it has no colon after the name of an alias", path.display())]
     BadLine { path: PathBuf, line: usize },
-    #[error("{} is no directory: make a node with 'tallac create-client'", .0.display())]
+    #[error(
+        "{} is no directory: make a node with '{} create-client'",
+        .0.display(),
+        program::name()
+    )]
     NoNode(PathBuf),
     #[error(transparent)]
     File(#[from] FileError),

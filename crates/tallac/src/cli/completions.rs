@@ -2,10 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use super::{Cli, Globals};
+use super::{Globals, program};
 
 /// Print a script that lets a shell complete commands and options
 #[derive(Debug, clap::Args)]
@@ -16,7 +15,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "tallac", &mut script);
+    clap_complete::generate(args.shell, &mut super::definition(), program::name(), &mut script);
     globals.say(String::from_utf8(script)?.trim_end())?;
     Ok(ExitCode::SUCCESS)
 }

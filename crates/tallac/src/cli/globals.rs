@@ -17,6 +17,12 @@ pub struct Globals {
     /// Tell more on standard error; twice, even more
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
+    /// Write a log of JSON lines to a file as well: file:PATH
+    #[arg(long, value_name = "DESTINATION")]
+    pub eliot_destination: Vec<String>,
+    /// Tell what --eliot-destination can be
+    #[arg(long)]
+    pub help_eliot_destinations: bool,
     /// The rendezvous server that invitations go through
     /// [default: ws://wormhole.tahoe-lafs.org:4000/v1]
     #[arg(long, value_name = "URL")]

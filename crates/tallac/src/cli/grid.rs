@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 
-use super::{Globals, run as running};
+use super::{Globals, program, run as running};
 use crate::local_grid::{self, GridShape, LocalGrid};
 
 /// How long the gateway's first look at its servers may take.
@@ -93,10 +93,11 @@ async fn create(args: CreateArgs, globals: &Globals) -> Result<ExitCode> {
     let dir = args.dir.display();
     globals.say(format!(
         "Made {} storage servers and a gateway in '{dir}'.\n\
-         Run them:      tallac grid run {dir}\n\
-         Then use it:   tallac -d {} put FILE",
+         Run them:      {program} grid run {dir}\n\
+         Then use it:   {program} -d {} put FILE",
         args.servers,
         made.gateway.display(),
+        program = program::name(),
     ))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::CommandFactory as _;
-
-use super::{Cli, Globals};
+use super::Globals;
 use crate::files::{self, Access};
 
 /// Print the manual page, or write one for each command
@@ -17,7 +15,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<ExitCode> {
-    let mut command = Cli::command();
+    let mut command = super::definition();
     command.build();
     match &args.out_dir {
         Some(dir) => {

@@ -5,7 +5,7 @@
 
 mod add_alias;
 mod admin;
-mod aliases;
+pub(crate) mod aliases;
 mod backup;
 mod completions;
 mod cp;
@@ -13,6 +13,7 @@ mod create_alias;
 pub(crate) mod create_node;
 mod debug;
 mod demo;
+mod doctor;
 mod get;
 mod globals;
 mod grid;
@@ -22,7 +23,9 @@ mod invite;
 mod list_aliases;
 mod local_file;
 mod location;
+mod log_file;
 mod ls;
+mod maintain;
 mod man;
 mod manifest;
 mod migrate_crawler;
@@ -30,6 +33,7 @@ mod mkdir;
 mod mv;
 mod node_json;
 mod private_key;
+pub(crate) mod program;
 mod put;
 pub mod quote;
 mod remote;
@@ -44,11 +48,10 @@ mod web_client;
 mod webopen;
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use globals::{Globals, default_directory};
@@ -57,9 +60,13 @@ pub use usage::UsageError;
 /// How long work that cannot be stopped, such as a read from a terminal, may hold up the end.
 const EXIT_GRACE: Duration = Duration::from_millis(200);
 
+/// Commands that Tahoe-LAFS does not have.
+const OWN_COMMANDS: [&str; 8] =
+    ["grid", "grid-manager", "demo", "doctor", "maintain", "storage", "completions", "man"];
+
 /// A storage grid whose servers cannot read, forge or lose what they keep.
 #[derive(Debug, Parser)]
-#[command(name = "tallac", version, propagate_version = true, infer_long_args = true)]
+#[command(name = "tallac", version, infer_long_args = true)]
 #[command(disable_help_subcommand = true, arg_required_else_help = true)]
 struct Cli {
     #[command(flatten)]
@@ -95,6 +102,9 @@ enum Command {
     Grid(grid::GridCommand),
     GridManager(grid_manager::GridManagerArgs),
     Demo(demo::DemoArgs),
+    Doctor(doctor::DoctorArgs),
+    #[command(subcommand)]
+    Maintain(maintain::Command),
     #[command(subcommand)]
     Admin(admin::Command),
     #[command(subcommand)]
@@ -133,6 +143,8 @@ async fn dispatch(command: Command, globals: &Globals) -> anyhow::Result<ExitCod
         Command::Grid(command) => grid::run(command, globals).await,
         Command::GridManager(args) => Ok(grid_manager::run(args)),
         Command::Demo(args) => demo::run(args, globals).await,
+        Command::Doctor(args) => doctor::run(args, globals).await,
+        Command::Maintain(command) => maintain::run(command, globals),
         Command::Admin(command) => admin::run(command, globals),
         Command::Storage(command) => storage::run(command, globals),
         Command::Debug(command) => debug::run(command, globals),
@@ -164,14 +176,24 @@ fn main_with(args: Vec<OsString>) -> ExitCode {
     if grid_manager::is_called(&args) {
         return grid_manager::main(&args);
     }
-    let parsed = Cli::command()
+    program::learn(&args);
+    if log_file::is_help_asked_for(&args) {
+        return log_file::help();
+    }
+    let parsed = definition()
         .try_get_matches_from(&args)
         .and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => return misuse(&error),
+        Err(error) => return usage::misuse(&args, &error),
     };
-    start_log(cli.globals.verbose);
+    let instead = match &cli.command {
+        Command::Run(args) => args.log_file(),
+        _ => None,
+    };
+    if let Err(error) = log_file::start(&cli.globals, instead.as_deref()) {
+        return failure(&error);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failure(&anyhow::Error::new(error).context("cannot start threads")),
@@ -181,29 +203,24 @@ fn main_with(args: Vec<OsString>) -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => match error.downcast_ref::<UsageError>() {
-            Some(usage) => usage_failure(&args, usage),
+            Some(wrong) => usage::failure(&args, &wrong.0),
             None => failure(&error),
         },
     }
 }
 
-/// What clap has to say: help and the version with status 0, an error with status 1.
-fn misuse(error: &clap::Error) -> ExitCode {
-    let is_error = error.use_stderr();
-    let mut out = io::stdout();
-    // Nothing is left to be done if this cannot be shown.
-    let _ = match error.kind() {
-        ErrorKind::DisplayVersion => writeln!(out, "tallac/{}", env!("CARGO_PKG_VERSION")),
-        _ if out.is_terminal() => write!(out, "{}", error.render().ansi()),
-        _ => write!(out, "{}", error.render()),
-    };
-    if is_error { ExitCode::FAILURE } else { ExitCode::SUCCESS }
-}
-
-fn usage_failure(args: &[OsString], error: &UsageError) -> ExitCode {
-    let usage = command_of(args).render_usage();
-    let _ = write!(io::stdout(), "{usage}\n\ntallac:  {error}\n");
-    ExitCode::FAILURE
+/// The commands and options, under the name that the program was called by.
+fn definition() -> clap::Command {
+    let name = program::name();
+    let command = Cli::command().name(name).bin_name(name);
+    if !program::is_drop_in() {
+        return command;
+    }
+    // Scripts and their writers find what Tahoe-LAFS has; the rest works, and is not shown.
+    OWN_COMMANDS.iter().fold(command, |command, own| match command.find_subcommand(own) {
+        Some(_) => command.mut_subcommand(own, |own| own.hide(true)),
+        None => command,
+    })
 }
 
 fn failure(error: &anyhow::Error) -> ExitCode {
@@ -213,37 +230,9 @@ fn failure(error: &anyhow::Error) -> ExitCode {
     };
     // Whoever reads the output has had enough of it.
     if !error.chain().any(is_broken_pipe) {
-        let _ = writeln!(io::stderr(), "tallac: {error:#}");
+        let _ = writeln!(io::stderr(), "{}: {error:#}", program::name());
     }
     ExitCode::FAILURE
-}
-
-/// The command that the arguments name, for its usage.
-fn command_of(args: &[OsString]) -> clap::Command {
-    let mut command = Cli::command();
-    command.build();
-    for arg in args.iter().skip(1) {
-        let Some(name) = arg.to_str() else { break };
-        if let Some(inner) = command.find_subcommand(name) {
-            command = inner.clone();
-        }
-    }
-    command
-}
-
-/// Warnings and errors go to standard error; `-v` and `TALLAC_LOG` ask for more.
-fn start_log(verbose: u8) {
-    use tracing_subscriber::EnvFilter;
-    let level = match verbose {
-        0 => "warn",
-        1 => "info",
-        2 => "debug",
-        _ => "trace",
-    };
-    let filter = EnvFilter::try_from_env("TALLAC_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    // Only a test that runs several commands in one process has set one before.
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    let _ = log.with_ansi(io::stderr().is_terminal()).try_init();
 }
 
 #[cfg(test)]
@@ -252,6 +241,32 @@ mod tests {
 
     #[test]
     fn the_commands_are_well_formed() {
-        Cli::command().debug_assert();
+        definition().debug_assert();
+    }
+
+    /// The table of all commands, which says what tests them.
+    const TABLE: &str = include_str!("../../../../docs/commands.md");
+
+    fn check_in_table(command: &clap::Command, path: &str) {
+        let is_told = |text: String| assert!(TABLE.contains(&text), "{path}: {text} is missing");
+        for option in command.get_arguments().filter(|option| !option.is_hide_set()) {
+            if let Some(long) = option.get_long().filter(|long| *long != "help") {
+                is_told(format!("`--{long}`"));
+            }
+        }
+        for inner in command.get_subcommands() {
+            let path = format!("{path} {}", inner.get_name());
+            if inner.has_subcommands() {
+                check_in_table(inner, &path);
+            } else {
+                is_told(format!("`{}`", path.trim()));
+                check_in_table(inner, &path);
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_and_option_is_in_the_table() {
+        check_in_table(&definition(), "");
     }
 }

@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::Args;
 
 use super::Globals;
+use super::program;
 use super::remote::{RemoteArgs, fail};
 
 /// Remove a named file or directory from its parent directory.
@@ -23,8 +24,10 @@ pub(super) async fn run(args: UnlinkArgs, globals: &Globals) -> Result<ExitCode>
     let remote = args.remote.open(globals)?;
     let place = remote.aliases.resolve(&args.place)?;
     if place.path.is_empty() {
-        let message =
-            "\n'tallac unlink' can only unlink directory entries, so a path must be given.";
+        let message = format!(
+            "\n'{} unlink' can only unlink directory entries, so a path must be given.",
+            program::name()
+        );
         return Ok(fail(1, message));
     }
     let answer = remote.node.delete(&place.location()).await?;

@@ -17,6 +17,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::de::DeserializeOwned;
 
 use super::location::Location;
+use super::program;
 use super::quote;
 
 /// Longest text that is taken from an answer which is no file, in bytes.
@@ -50,7 +51,10 @@ pub(crate) struct Answer {
 
 /// There is no connection.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot reach the node at {base}: {cause}. Is it running? Start it with 'tallac run'.")]
+#[error(
+    "cannot reach the node at {base}: {cause}. Is it running? Start it with '{} run'.",
+    program::name()
+)]
 pub(crate) struct Unreachable {
     base: String,
     cause: String,
@@ -238,9 +242,10 @@ fn url_of(directory: &Path) -> Result<String> {
     let path = directory.join("node.url");
     std::fs::read_to_string(&path).with_context(|| {
         format!(
-            "cannot read {}. Start the node with 'tallac run {}', or name another with \
+            "cannot read {}. Start the node with '{} run {}', or name another with \
              --node-directory or --node-url.",
             path.display(),
+            program::name(),
             directory.display()
         )
     })

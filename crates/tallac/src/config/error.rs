@@ -19,14 +19,6 @@ pub enum ConfigError {
         /// What is wrong.
         error: IniError,
     },
-    /// `tallac.toml` is not of its format, or says something that makes no sense.
-    #[error("'{}': {problem}", file.display())]
-    Toml {
-        /// The file.
-        file: PathBuf,
-        /// What is wrong.
-        problem: String,
-    },
     /// A section that no node has.
     #[error(
         "'{}' contains unknown section [{section}]: correct its name (they are case-sensitive) or \

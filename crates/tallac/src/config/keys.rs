@@ -184,3 +184,25 @@ fn check_value(
         Furl => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table of all keys, which says what is done with them.
+    const TABLE: &str = include_str!("../../../../docs/tahoe-cfg.md");
+
+    #[test]
+    fn every_key_is_in_the_table() {
+        for (section, keys) in SECTIONS {
+            let rows = TABLE.split_once(&format!("\n| `{section}` |")).expect(section).1;
+            // Further rows of a section do not name it.
+            let more = rows.lines().skip(1).take_while(|row| row.starts_with("| |"));
+            let rows: String = rows.lines().take(1).chain(more).collect();
+            for (key, _) in *keys {
+                let is_told = rows.contains(&format!("`{key}`"));
+                assert!(is_told, "docs/tahoe-cfg.md: [{section}] {key} is missing");
+            }
+        }
+    }
+}

@@ -38,13 +38,12 @@ pub use invitation::{Invitation, InvitationError};
 pub use later::ConfigWarning;
 pub use listen::{ListenAt, ListenError};
 pub use storage::StorageConfig;
-pub use tallac_toml::TALLAC_FILE;
+pub use tallac_toml::{MaintenanceConfig, TALLAC_TOML};
 pub use tub::{Tub, TubLocation, TubPort};
 pub(crate) use values::{date as parse_date, duration as parse_duration};
 
 use crate::files;
 use reader::{Place, Reader};
-use tallac_toml::TallacToml;
 
 /// What a node is told by its directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +74,8 @@ pub struct NodeConfig {
     pub storage: Option<StorageConfig>,
     /// Whether it uploads for clients that have a slow line.
     pub is_helper: bool,
+    /// How it looks after what is on the grid; nothing if it does not.
+    pub maintenance: Option<MaintenanceConfig>,
     /// What is set and has no effect yet: to be logged.
     pub warnings: Vec<ConfigWarning>,
 }
@@ -128,9 +129,9 @@ impl NodeConfig {
         let tub = tub::read(&reader, &connections, reveal_ip_address)?;
         let client = client::read(&reader)?;
         let mut storage = storage::read(&reader, &tub)?;
-        let own = TallacToml::load(directory)?;
+        let own = tallac_toml::read(directory)?;
         if let Some(storage) = &mut storage {
-            storage.max_use = own.max_use(directory)?;
+            storage.max_use = own.max_use;
         }
         let is_helper = is_helper(&reader, &tub)?;
         let warnings = later::check(&reader, storage.as_ref())?;
@@ -148,6 +149,7 @@ impl NodeConfig {
             client,
             storage,
             is_helper,
+            maintenance: own.maintenance,
             warnings,
         })
     }

@@ -1,6 +1,9 @@
-//! `tallac.toml`: settings of Tallac alone, which Tahoe-LAFS does not know.
+//! `tallac.toml`, a file in the node directory: settings that Tahoe-LAFS does not have. Without
+//! it, everything in it is off.
 
-use std::path::PathBuf;
+use std::num::NonZeroU64;
+use std::path::Path;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -9,55 +12,269 @@ use super::error::ConfigError;
 use super::values;
 use crate::files;
 
-/// The name of the file in a node's directory.
-pub const TALLAC_FILE: &str = "tallac.toml";
+/// The name of the file.
+pub const TALLAC_TOML: &str = "tallac.toml";
 
-/// The settings, as they are written.
+/// Shortest time between the starts of two rounds.
+const EVERY_MIN: Duration = Duration::from_secs(60);
+
+/// How what is kept on the grid is looked after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MaintenanceConfig {
+    /// How often a round starts.
+    pub every: Duration,
+    /// What is looked after, beside what `private/maintenance.caps` names: aliases, and paths
+    /// below them.
+    pub caps: Vec<String>,
+    /// Whether leases are added or renewed.
+    pub add_lease: bool,
+    /// How often shares are read and proved: in every so many rounds; nothing if never.
+    pub verify_every: Option<NonZeroU64>,
+    /// Whether what is not healthy is repaired.
+    pub repair: bool,
+    /// Bytes a second that checks and repairs may move; nothing if any number.
+    pub bandwidth: Option<NonZeroU64>,
+}
+
+impl Default for MaintenanceConfig {
+    fn default() -> Self {
+        Self {
+            every: Duration::from_secs(7 * 24 * 60 * 60),
+            caps: Vec::new(),
+            add_lease: true,
+            verify_every: None,
+            repair: true,
+            bandwidth: NonZeroU64::new(2_000_000),
+        }
+    }
+}
+
+/// The file as it is written.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct TallacToml {
+#[serde(default, deny_unknown_fields)]
+struct Document {
+    maintenance: Option<Section>,
     storage: StorageTable,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default, deny_unknown_fields)]
 struct StorageTable {
-    max_use: Option<Size>,
+    max_use: Option<MaxUse>,
 }
 
-/// A number of bytes, or a text like `500 GB`.
+/// What the file says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct OwnSettings {
+    /// How what is kept on the grid is looked after; nothing if that is off.
+    pub(super) maintenance: Option<MaintenanceConfig>,
+    /// Bytes that share files may have together, if that is limited.
+    pub(super) max_use: Option<u64>,
+}
+
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Size {
-    Bytes(u64),
-    Text(String),
+#[serde(try_from = "String")]
+struct MaxUse(u64);
+
+impl TryFrom<String> for MaxUse {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        const WRONG: &str = "no size: write it like \"500 GB\" or \"2 TiB\"";
+        let text = text.replace(' ', "");
+        let size = values::size(&text).ok().filter(|_| !text.is_empty());
+        size.map(Self).ok_or(WRONG)
+    }
 }
 
-impl TallacToml {
-    /// Reads the file; without one, nothing is set.
-    pub(super) fn load(directory: &NodeDirectory) -> Result<Self, ConfigError> {
-        let file = directory.file(TALLAC_FILE);
-        let text = files::read_text(&file)?.unwrap_or_default();
-        toml::from_str(&text).map_err(|error| wrong(file, error.to_string().trim()))
-    }
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Section {
+    enabled: bool,
+    every: Option<Every>,
+    caps: Vec<Alias>,
+    add_lease: Option<bool>,
+    verify: Option<Verify>,
+    repair: Option<bool>,
+    bandwidth: Option<Bandwidth>,
+}
 
-    /// The bytes that share files may have together, if that is limited.
-    pub(super) fn max_use(&self, directory: &NodeDirectory) -> Result<Option<u64>, ConfigError> {
-        let text = match &self.storage.max_use {
-            None => return Ok(None),
-            Some(Size::Bytes(bytes)) => return Ok(Some(*bytes)),
-            Some(Size::Text(text)) => text.replace(' ', ""),
-        };
-        match values::size(&text) {
-            Ok(size) if !text.is_empty() => Ok(Some(size)),
-            Ok(_) => Err(wrong(directory.file(TALLAC_FILE), "[storage] max_use is empty")),
-            Err(problem) => {
-                Err(wrong(directory.file(TALLAC_FILE), &format!("[storage] max_use {problem}")))
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct Every(Duration);
+
+impl TryFrom<String> for Every {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        const WRONG: &str = "no time: write it like \"7 days\", \"12 hours\" or \"30 minutes\"";
+        let singular = text.trim().strip_suffix('s').unwrap_or_else(|| text.trim());
+        let units = [("minute", 60), ("hour", 3600), ("day", 86_400), ("week", 7 * 86_400)];
+        let (number, unit_s) = units
+            .iter()
+            .find_map(|(name, unit_s)| Some((singular.strip_suffix(name)?, unit_s)))
+            .ok_or(WRONG)?;
+        let seconds =
+            values::whole(number).ok().and_then(|n| n.checked_mul(*unit_s)).ok_or(WRONG)?;
+        let every = Duration::from_secs(seconds);
+        if every < EVERY_MIN || every > Duration::from_secs(10 * 365 * 86_400) {
+            return Err("between a minute and ten years are possible");
+        }
+        Ok(Self(every))
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct Verify(Option<NonZeroU64>);
+
+impl TryFrom<String> for Verify {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        const WRONG: &str = "write \"never\", \"always\" or, for instance, \"every 4 rounds\"";
+        match text.trim() {
+            "never" => Ok(Self(None)),
+            "always" => Ok(Self(Some(NonZeroU64::MIN))),
+            text => {
+                let number =
+                    text.strip_prefix("every ").and_then(|text| text.strip_suffix("rounds"));
+                let number = values::whole(number.ok_or(WRONG)?).map_err(|_| WRONG)?;
+                Ok(Self(Some(NonZeroU64::new(number).ok_or(WRONG)?)))
             }
         }
     }
 }
 
-fn wrong(file: PathBuf, problem: &str) -> ConfigError {
-    ConfigError::Toml { file, problem: problem.to_owned() }
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct Bandwidth(Option<NonZeroU64>);
+
+impl TryFrom<String> for Bandwidth {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        const WRONG: &str = "no rate: write it like \"2 MB/s\" or \"500 kB/s\"; \"0\" is no limit";
+        let text = text.trim();
+        let size = text.strip_suffix("/s").unwrap_or(text).replace(' ', "");
+        if size.is_empty() {
+            return Err(WRONG);
+        }
+        values::size(&size).map(|rate| Self(NonZeroU64::new(rate))).map_err(|_| WRONG)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct Alias(String);
+
+impl TryFrom<String> for Alias {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if tallac_core::cap::has_uri_prefix(text.trim()) {
+            return Err("caps are secrets, which others may read here: put it into \
+                        private/maintenance.caps, a file of mode 0600, and name aliases only");
+        }
+        if !text.contains(':') {
+            return Err("no alias: write it with its colon, like \"tahoe:\" or \"work:projects\"");
+        }
+        Ok(Self(text))
+    }
+}
+
+impl Section {
+    fn into_config(self) -> Option<MaintenanceConfig> {
+        if !self.enabled {
+            return None;
+        }
+        let usual = MaintenanceConfig::default();
+        Some(MaintenanceConfig {
+            every: self.every.map_or(usual.every, |every| every.0),
+            caps: self.caps.into_iter().map(|alias| alias.0).collect(),
+            add_lease: self.add_lease.unwrap_or(usual.add_lease),
+            verify_every: self.verify.map_or(usual.verify_every, |verify| verify.0),
+            repair: self.repair.unwrap_or(usual.repair),
+            bandwidth: self.bandwidth.map_or(usual.bandwidth, |bandwidth| bandwidth.0),
+        })
+    }
+}
+
+/// What the file of a node says.
+pub(super) fn read(directory: &NodeDirectory) -> Result<OwnSettings, ConfigError> {
+    let file = directory.file(TALLAC_TOML);
+    match files::read_text(&file)? {
+        None => Ok(OwnSettings::default()),
+        Some(text) => parse(&file, &text),
+    }
+}
+
+fn parse(file: &Path, text: &str) -> Result<OwnSettings, ConfigError> {
+    let document: Document = toml::from_str(text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let problem = format!("{}; correct or remove it", error.message().trim_end());
+        ConfigError::Malformed { file: file.to_owned(), place: format!(", line {line}"), problem }
+    })?;
+    Ok(OwnSettings {
+        maintenance: document.maintenance.and_then(Section::into_config),
+        max_use: document.storage.max_use.map(|size| size.0),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Option<MaintenanceConfig>, String> {
+        let parsed = parse(Path::new("tallac.toml"), text);
+        parsed.map(|settings| settings.maintenance).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn off_unless_it_is_switched_on() {
+        assert_eq!(read(""), Ok(None));
+        assert_eq!(read("[maintenance]\ncaps = [\"tahoe:\"]\n"), Ok(None));
+        let on = read("[maintenance]\nenabled = true\n");
+        assert_eq!(on, Ok(Some(MaintenanceConfig::default())));
+    }
+
+    #[test]
+    fn everything_set() {
+        let text = "[maintenance]\nenabled = true\nevery = \"12 hours\"\ncaps = [\"work:a/b\"]\n\
+                    add_lease = false\nverify = \"every 4 rounds\"\nrepair = false\n\
+                    bandwidth = \"500 kB/s\"\n";
+        let expected = MaintenanceConfig {
+            every: Duration::from_secs(12 * 3600),
+            caps: vec!["work:a/b".to_owned()],
+            add_lease: false,
+            verify_every: NonZeroU64::new(4),
+            repair: false,
+            bandwidth: NonZeroU64::new(500_000),
+        };
+        assert_eq!(read(text), Ok(Some(expected)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_line() {
+        for (line, expected) in [
+            ("evry = \"7 days\"", "unknown field `evry`"),
+            ("every = \"7\"", "no time"),
+            ("every = \"1 seconds\"", "no time"),
+            ("every = \"0 days\"", "between a minute"),
+            ("verify = \"sometimes\"", "\"never\", \"always\""),
+            ("verify = \"every 0 rounds\"", "\"never\", \"always\""),
+            ("bandwidth = \"fast\"", "no rate"),
+            ("bandwidth = \"\"", "no rate"),
+            ("caps = [\"URI:DIR2:secret:secret\"]", "private/maintenance.caps"),
+            ("caps = [\"projects\"]", "no alias"),
+            ("repair = \"yes\"", "invalid type"),
+            ("repair", "expected"),
+        ] {
+            let error = read(&format!("[maintenance]\nenabled = true\n{line}\n")).unwrap_err();
+            assert!(error.starts_with("'tallac.toml', line 3: "), "{line}: {error}");
+            assert!(error.contains(expected), "{line}: {error}");
+            assert!(!error.contains("secret:secret"), "{error}");
+        }
+    }
 }

@@ -1,20 +1,24 @@
 //! A node, put together from its configuration: read from top to bottom, this is what a node is.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use tallac_core::helper::UploadHelper;
-use tallac_gateway::wapi::{Introducers, WebApi, WebConfig};
+use tallac_gateway::wapi::{ApiToken, LocalFiles, WebApi, WebConfig};
 use tallac_grid::grid::{Grid, GridConfig};
 use tallac_grid::servers::ServerList;
 use tallac_net::helper::HelperClient;
 
 use super::listen::Listener;
+use super::reload::Reload;
+use super::report::NodeReport;
 use super::servers::{Connector, Roster};
 use super::service::{OnFailure, Service, Tree};
 use super::tub::{self, Reached, Silence};
 use super::{helper, introducers, storage, ways};
 use crate::config::{ListenAt, NodeConfig};
+use crate::maintain::Maintenance;
 use crate::node_files::{ApiAuthToken, NodeIdentity, NodeSecrets};
 
 /// The parts of a node, all of them running.
@@ -25,6 +29,8 @@ pub(super) struct Parts {
     pub(super) grid: Option<Grid>,
     /// Where its web server is, if there is one.
     pub(super) web_url: Option<String>,
+    /// What may change while it runs; nothing does of an introducer.
+    pub(super) reload: Option<Reload>,
 }
 
 /// Starts every part of a node.
@@ -36,11 +42,11 @@ pub(super) async fn assemble(config: NodeConfig) -> Result<Parts> {
         tracing::warn!("{warning}");
     }
     let directory = config.directory.clone();
-    let (identity, secrets) = tokio::task::spawn_blocking(move || {
+    let (identity, secrets, token) = tokio::task::spawn_blocking(move || {
         let identity = NodeIdentity::load_or_create(&directory)?;
         let secrets = NodeSecrets::load_or_create(&directory)?;
-        ApiAuthToken::renew(&directory)?;
-        anyhow::Ok((identity, secrets))
+        let token = ApiAuthToken::renew(&directory)?;
+        anyhow::Ok((identity, secrets, token))
     })
     .await??;
     let mut tree = Tree::new();
@@ -50,6 +56,14 @@ pub(super) async fn assemble(config: NodeConfig) -> Result<Parts> {
     let tub = tub::tub(&identity.certificate, silence, &ways)?;
     tub::stop_with(&mut tree, &tub);
     let mut offers = Vec::new();
+    let mut report = NodeReport {
+        started: std::time::Instant::now(),
+        incidents: config.directory.file("logs").join("incidents"),
+        storage: None,
+        helper: None,
+        used_helper: None,
+        maintenance: None,
+    };
     let gbs = match &config.storage {
         Some(storage) => {
             let at = (&tub, &*reached.hints);
@@ -58,22 +72,30 @@ pub(super) async fn assemble(config: NodeConfig) -> Result<Parts> {
                 let keys = storage.announcement;
                 offers.push(introducers::storage_offer(&config, &identity, keys)?);
             }
+            report.storage = Some(storage.own);
             storage.gbs
         }
         None => None,
     };
     let uploads_for_us = helper::connect(&mut tree, &config, &tub);
+    report.used_helper.clone_from(&uploads_for_us);
     let grid = start_grid(&mut tree, &config, &secrets, uploads_for_us)?;
-    helper::offer(&config, &identity, &grid, (&tub, &*reached.hints)).await?;
+    report.helper = helper::offer(&config, &identity, &grid, (&tub, &*reached.hints)).await?;
     reached.serve(&mut tree, &tub, gbs.as_ref())?;
     let connector = Connector::new(&config, ways, silence);
     let roster = start_roster(&mut tree, &config, Roster::new(grid.clone(), connector)).await?;
+    report.maintenance = start_maintenance(&mut tree, &config, &grid)?;
     let introducers = introducers::start(&mut tree, &config, &tub, &roster, &offers);
     let web_url = match &config.web_port {
-        Some(at) => Some(start_web(&mut tree, &config, at, (&grid, introducers))?),
+        Some(at) => {
+            let mut web = web_config(&config, &token);
+            (web.introducers, web.node) = (introducers, Arc::new(report));
+            Some(start_web(&mut tree, &config, at, (&grid, web))?)
+        }
         None => None,
     };
-    Ok(Parts { tree, grid: Some(grid), web_url })
+    let reload = Some(Reload::new(config, roster));
+    Ok(Parts { tree, grid: Some(grid), web_url, reload })
 }
 
 /// The client of the grid's servers, of which none is known yet.
@@ -118,20 +140,49 @@ async fn start_roster(tree: &mut Tree, config: &NodeConfig, roster: Roster) -> R
     Ok(roster)
 }
 
+/// The maintenance of what is on the grid, if `tallac.toml` switches it on.
+fn start_maintenance(
+    tree: &mut Tree,
+    config: &NodeConfig,
+    grid: &Grid,
+) -> Result<Option<Maintenance>> {
+    let Some(settings) = config.maintenance.clone() else { return Ok(None) };
+    let clock = Arc::new(SystemTime::now);
+    let maintenance = Maintenance::open(&config.directory, settings, grid.clone(), clock)?;
+    let running = maintenance.clone();
+    tree.start(Service::new("maintenance", OnFailure::Restart, move |stop| {
+        let running = running.clone();
+        async move {
+            running.run(stop).await;
+            Ok(())
+        }
+    }));
+    Ok(Some(maintenance))
+}
+
+/// How the web API is to be, as the node's settings say.
+fn web_config(config: &NodeConfig, token: &ApiAuthToken) -> WebConfig {
+    let mut web = WebConfig::new(config.tempdir.clone(), config.nickname.clone());
+    web.mutable_format = config.client.mutable_format;
+    web.api_token = Some(ApiToken::new(token.expose()));
+    web.files = LocalFiles {
+        static_dir: Some(config.web_static.clone()),
+        blacklist: Some(config.directory.file("access.blacklist")),
+    };
+    web
+}
+
 /// The web API; gives its URL, which is left in `node.url`.
 fn start_web(
     tree: &mut Tree,
     config: &NodeConfig,
     at: &ListenAt,
-    (grid, introducers): (&Grid, Introducers),
+    (grid, web): (&Grid, WebConfig),
 ) -> Result<String> {
     let listener = Listener::bind(at, "[node] web.port")?;
     let url = format!("http://127.0.0.1:{}/", listener.port()?);
     std::fs::create_dir_all(&config.tempdir)
         .with_context(|| format!("cannot make the tempdir {}", config.tempdir.display()))?;
-    let mut web = WebConfig::new(config.tempdir.clone(), config.nickname.clone());
-    web.mutable_format = config.client.mutable_format;
-    web.introducers = introducers;
     let web = WebApi::new(grid.clone(), web);
     config.directory.save_node_url(&url)?;
     tree.start(Service::new("web API", OnFailure::Restart, move |stop| {

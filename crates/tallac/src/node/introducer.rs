@@ -48,7 +48,7 @@ pub(super) async fn assemble(config: IntroducerConfig) -> Result<Parts> {
         }
         None => None,
     };
-    Ok(Parts { tree, grid: None, web_url })
+    Ok(Parts { tree, grid: None, web_url, reload: None })
 }
 
 /// The page; gives its URL, which is left in `node.url`.

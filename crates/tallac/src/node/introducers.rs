@@ -12,6 +12,7 @@ use tallac_core::announcement::SignedAnnouncement;
 use tallac_core::base32;
 use tallac_gateway::wapi::{IntroducerStatus, Introducers};
 use tallac_net::introducer::{IntroducerClient, IntroducerState, NodeInfo};
+use tallac_net::transport::Way;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -87,7 +88,8 @@ pub(super) fn start(
             Arc::clone(&listener).run(stop)
         }));
     }
-    Introducers::new(move || clients.iter().map(|client| status(client)).collect())
+    let tcp = config.connections.tcp;
+    Introducers::new(move || clients.iter().map(|client| status(client, tcp)).collect())
 }
 
 /// Listens to one introducer.
@@ -177,12 +179,12 @@ impl Listener {
     }
 }
 
-/// How the node stands with an introducer, in words.
-fn status(client: &IntroducerClient) -> IntroducerStatus {
+/// How the node stands with an introducer, in words; `tcp` is the way to `tcp:` hints.
+fn status(client: &IntroducerClient, tcp: Option<Way>) -> IntroducerStatus {
     let state = client.state();
     let text = match &state {
         IntroducerState::Connected { .. } => match client.furl().hints() {
-            [hint] => format!("Connected to {hint} via tcp"),
+            [hint] => format!("Connected to {hint} via {}", way_of(hint, tcp)),
             _ => "Connected".to_owned(),
         },
         IntroducerState::Unusable { reason } => format!("Connected, but of no use: {reason}"),
@@ -193,4 +195,28 @@ fn status(client: &IntroducerClient) -> IntroducerStatus {
     };
     let is_connected = matches!(state, IntroducerState::Connected { .. });
     IntroducerStatus { is_connected, text }
+}
+
+/// What carries connections to a hint, in Tahoe-LAFS's words.
+fn way_of(hint: &str, tcp: Option<Way>) -> &'static str {
+    match hint.split_once(':') {
+        Some(("tor", _)) => "tor",
+        Some(("i2p", _)) => "i2p",
+        _ if tcp == Some(Way::Tor) => "tor",
+        _ => "tcp",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_tells_its_way() {
+        assert_eq!(way_of("tcp:host:1", Some(Way::Direct)), "tcp");
+        assert_eq!(way_of("tcp:host:1", Some(Way::Tor)), "tor");
+        assert_eq!(way_of("host:1", None), "tcp");
+        assert_eq!(way_of("tor:x.onion:1", None), "tor");
+        assert_eq!(way_of("i2p:x.i2p", Some(Way::Tor)), "i2p");
+    }
 }

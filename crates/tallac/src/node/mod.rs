@@ -5,7 +5,10 @@ mod helper;
 mod introducer;
 mod introducers;
 pub(crate) mod listen;
-mod pidfile;
+mod meter;
+pub(crate) mod pidfile;
+mod reload;
+mod report;
 mod servers;
 mod service;
 mod storage;
@@ -56,6 +59,14 @@ impl Node {
     /// Where its web server is, if it has one.
     pub(crate) fn web_url(&self) -> Option<&str> {
         self.parts.web_url.as_deref()
+    }
+
+    /// Takes from the node directory what has changed there and can change while the node runs.
+    pub(crate) async fn reload(&self) {
+        match &self.parts.reload {
+            Some(reload) => reload.run().await,
+            None => tracing::warn!("an introducer's settings change when it is started anew"),
+        }
     }
 
     /// Waits until the node can no longer do its work; gives the reason.

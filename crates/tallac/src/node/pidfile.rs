@@ -54,6 +54,11 @@ impl Drop for PidFile {
     }
 }
 
+/// The process that runs a node directory, if one does.
+pub(crate) fn owner(directory: &Path) -> Option<u32> {
+    live_owner(&directory.join("running.process"))
+}
+
 /// The process that a file names, if it is still the same one.
 fn live_owner(path: &Path) -> Option<u32> {
     let text = std::fs::read_to_string(path).ok()?;

@@ -2,6 +2,7 @@
 //! is spoken to (section 4.1).
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -21,7 +22,8 @@ use tokio::sync::{Mutex, OnceCell};
 
 use super::tub::{self, Silence};
 use super::ways;
-use crate::config::{NodeConfig, servers_yaml};
+use crate::config::NodeConfig;
+use crate::config::servers_yaml::{self, ListedServer};
 
 /// How servers are spoken to.
 #[derive(Debug)]
@@ -151,7 +153,24 @@ struct Known {
     announcement: StorageAnnouncement,
     seqnum: Option<u64>,
     source: Source,
+    /// Its entry in `servers.yaml`, if it is there.
+    listed: Option<ListedServer>,
     server: Arc<GridServer>,
+}
+
+/// What reading `servers.yaml` again has changed.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Changes {
+    new: usize,
+    changed: usize,
+    gone: usize,
+}
+
+impl fmt::Display for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { new, changed, gone } = self;
+        write!(f, "{new} new servers, {changed} changed, {gone} gone")
+    }
 }
 
 impl Roster {
@@ -160,30 +179,56 @@ impl Roster {
         Self { grid, connector, known: Mutex::default() }
     }
 
-    /// Takes in the servers of `private/servers.yaml`.
+    /// Takes in the servers of `private/servers.yaml`, and forgets those that were there and are no
+    /// more. Those that stay as they were keep their connections.
     ///
     /// # Errors
-    /// For the first of them that cannot be used.
-    pub(super) async fn take_static(&self, config: &NodeConfig) -> Result<()> {
-        for server in servers_yaml::read(&config.directory)? {
-            let own_ways = match server.connections.is_empty() {
+    /// For the first of them that cannot be used; nothing has changed then.
+    pub(super) async fn take_static(&self, config: &NodeConfig) -> Result<Changes> {
+        let listed = servers_yaml::read(&config.directory)?;
+        let mut known = self.known.lock().await;
+        let mut made = Vec::new();
+        for listed in &listed {
+            let name = listed.announcement.server_id().as_str();
+            if known.get(name).is_some_and(|known| known.listed.as_ref() == Some(listed)) {
+                continue;
+            }
+            let own_ways = match listed.connections.is_empty() {
                 true => None,
-                false => Some(ways::ways_to(&server, &self.connector.ways, config)?),
+                false => Some(ways::ways_to(listed, &self.connector.ways, config)?),
             };
-            let id = server.announcement.server_id().clone();
-            let made = self.connector.server(&server.announcement, own_ways.as_ref()).await;
-            let made = made.with_context(|| format!("servers.yaml: server {}", id.as_str()))?;
-            let made = Arc::new(made);
-            self.grid.servers().put(Arc::clone(&made));
-            let known = Known {
-                announcement: server.announcement,
+            let server = self.connector.server(&listed.announcement, own_ways.as_ref()).await;
+            let server = server.with_context(|| format!("servers.yaml: server {name}"))?;
+            made.push((listed.clone(), Arc::new(server)));
+        }
+        let is_listed = |name: &str| {
+            listed.iter().any(|listed| listed.announcement.server_id().as_str() == name)
+        };
+        let mut changes = Changes::default();
+        known.retain(|name, known| match &known.listed {
+            Some(listed) if !is_listed(name) => {
+                changes.gone += 1;
+                self.grid.servers().remove(listed.announcement.server_id());
+                false
+            }
+            _ => true,
+        });
+        for (listed, server) in made {
+            let name = listed.announcement.server_id().as_str().to_owned();
+            self.grid.servers().put(Arc::clone(&server));
+            let of_it = Known {
+                announcement: listed.announcement.clone(),
                 seqnum: None,
                 source: Source::Static,
-                server: made,
+                listed: Some(listed),
+                server,
             };
-            self.known.lock().await.insert(id.as_str().to_owned(), known);
+            match known.insert(name, of_it) {
+                Some(_) => changes.changed += 1,
+                None => changes.new += 1,
+            }
         }
-        Ok(())
+        Ok(changes)
     }
 
     /// Takes in what is announced of a server, unless better is known. What cannot be used is
@@ -218,7 +263,10 @@ impl Roster {
                 server
             }
         };
-        known.insert(server_id.to_owned(), Known { announcement, seqnum, source, server });
+        known.insert(
+            server_id.to_owned(),
+            Known { announcement, seqnum, source, listed: None, server },
+        );
         Ok(())
     }
 

@@ -12,6 +12,8 @@ use tallac_net::gbs::GbsServer;
 use tallac_net::identity::{Nurl, SpkiHash, node_id, nurls_of};
 use tallac_storage::{Config as DiskConfig, DiskServer};
 
+use super::meter::Metered;
+use super::report::OwnStorage;
 use super::service::{OnFailure, Service, Tree};
 use crate::config::{NodeConfig, StorageConfig};
 use crate::node_files::{NodeIdentity, PermutationSeed, storage_furl};
@@ -26,6 +28,8 @@ pub(super) struct Storage {
     pub(super) gbs: Option<GbsServer>,
     /// What is announced of it, beside what is said of every node.
     pub(super) announcement: Map<String, Value>,
+    /// What pages tell of it.
+    pub(super) own: OwnStorage,
 }
 
 /// Opens the storage directory, and offers it at the tub.
@@ -47,7 +51,10 @@ pub(super) async fn open(
     disk.node = node_id(identity.certificate.tub_id());
     let server = tokio::task::spawn_blocking(move || DiskServer::open(disk)).await??;
     let seed = PermutationSeed::load_or_create(&config.directory, identity, &storage.dir)?;
-    let shared: Arc<dyn StorageServer> = Arc::new(server.clone());
+    let meter = Arc::new(Metered::new(Arc::new(server.clone())));
+    let shared: Arc<dyn StorageServer> = Arc::clone(&meter) as _;
+    let node_id = identity.certificate.tub_id().to_string();
+    let own = OwnStorage { server: server.clone(), meter, node_id };
     start_sweep(tree, server.clone());
     start_crawlers(tree, &server);
 
@@ -59,20 +66,20 @@ pub(super) async fn open(
     }
     if !storage.anonymous {
         tracing::warn!("[storage] anonymous is false: this node keeps shares for nobody");
-        return Ok(Storage { gbs: None, announcement });
+        return Ok(Storage { gbs: None, announcement, own });
     }
     let furl = storage_furl(&config.directory, &identity.certificate, hints)?;
     tub.register(furl.name().clone(), Arc::new(FoolscapStorage::new(Arc::clone(&shared))));
     announcement.insert("anonymous-storage-FURL".to_owned(), furl.expose_text().into());
     if storage.force_foolscap {
-        return Ok(Storage { gbs: None, announcement });
+        return Ok(Storage { gbs: None, announcement, own });
     }
     let gbs = GbsServer::new(shared, &identity.certificate, furl.name())
         .context("the certificate in private/node.pem cannot be used for TLS")?;
     let nurls = nurls_of(&furl, SpkiHash::of(&identity.certificate));
     let nurls: Vec<_> = nurls.iter().map(Nurl::expose_text).collect();
     announcement.insert("anonymous-storage-NURLs".to_owned(), json!(nurls));
-    Ok(Storage { gbs: Some(gbs), announcement })
+    Ok(Storage { gbs: Some(gbs), announcement, own })
 }
 
 /// Counts what there is, and looks at leases. They stop before the sweep settles the journal.

@@ -94,6 +94,24 @@ fn errors_name_the_place_and_the_way_out() {
 }
 
 #[test]
+fn what_has_no_effect_is_told() {
+    let (_guard, dir) = scratch();
+    let furl = "pb://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@tcp:127.0.0.1:1/x";
+    let cases = [
+        (format!("[node]\nlog_gatherer.furl = {furl}\n"), "[node] log_gatherer.furl: "),
+        (format!("[client]\nkey_generator.furl = {furl}\n"), "[client] key_generator.furl: "),
+        ("[client]\npeers.preferred = a,b\n".to_owned(), "[client] peers.preferred: "),
+        ("[storage]\ndebug_discard = true\n".to_owned(), "[storage] debug_discard: "),
+        ("[storageserver.plugins.x]\na = 1\n".to_owned(), "[storageserver.plugins.x]: "),
+    ];
+    for (text, expected) in cases {
+        let warnings = load(&dir, &text).unwrap().warnings;
+        assert_eq!(warnings.len(), 1, "{text}");
+        assert!(warnings[0].to_string().starts_with(expected), "{}", warnings[0]);
+    }
+}
+
+#[test]
 fn without_a_file_all_is_as_by_default() {
     let (_guard, dir) = scratch();
     let config = NodeConfig::load(&dir).unwrap();
@@ -285,12 +303,12 @@ fn settings_of_tallac_alone() {
     let (_guard, dir) = scratch();
     for (text, expected) in [
         ("", Ok(None)),
-        ("[storage]\nmax_use = 1000", Ok(Some(1000))),
+        ("[storage]\nmax_use = \"1000\"", Ok(Some(1000))),
         ("[storage]\nmax_use = \"500 GB\"", Ok(Some(500_000_000_000))),
         ("[storage]\nmax_use = \"2 GiB\"", Ok(Some(2 << 30))),
-        ("[storage]\nmax_use = \"\"", Err("max_use is empty")),
-        ("[storage]\nmax_use = \"much\"", Err("[storage] max_use contains unparseable value")),
-        ("[storage]\nmax_use = -1", Err("max_use")),
+        ("[storage]\nmax_use = \"\"", Err("no size")),
+        ("[storage]\nmax_use = \"much\"", Err("no size")),
+        ("[storage]\nmax_use = -1", Err("line 2")),
         ("[storage]\nmax_used = 1000", Err("max_used")),
         ("[store]\n", Err("store")),
         ("[storage", Err("line 1")),

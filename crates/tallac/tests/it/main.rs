@@ -13,11 +13,14 @@ mod helper;
 mod hidden_nodes;
 mod introducers;
 mod invite;
+mod maintain;
 mod node_files;
+mod node_pages;
 mod nodes;
 mod odd_input;
 #[path = "../../../wormhole/tests/it/server.rs"]
 mod rendezvous;
+mod running;
 mod usage;
 
 use std::path::Path;

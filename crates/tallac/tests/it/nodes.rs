@@ -52,6 +52,17 @@ impl Running {
         self
     }
 
+    /// Waits for a line of its output with this in it.
+    pub(crate) fn wait_for_part(mut self, expected: &str) -> Self {
+        let mut line = String::new();
+        while !line.contains(expected) {
+            line.clear();
+            let len = self.out.read_line(&mut line).unwrap();
+            assert!(len > 0, "ended without '{expected}': {}", self.errors());
+        }
+        self
+    }
+
     fn errors(&self) -> String {
         fs::read_to_string(&self.err).unwrap()
     }

@@ -72,6 +72,10 @@ fn fake<F: Fn(u32) -> ReadResult>(make: F) -> Arc<Fake<F>> {
     Arc::new(Fake { make, read: AtomicU64::new(0) })
 }
 
+fn walk<R: Reader>(reader: Arc<R>, root: &Node) -> VisitStream {
+    super::walk(reader, root, Unreadable::Ends)
+}
+
 fn path_text(visit: &Visit) -> String {
     visit.path.iter().map(ChildName::as_str).collect::<Vec<_>>().join("/")
 }
@@ -127,6 +131,23 @@ async fn the_order_is_tahoes_and_each_object_comes_once() {
 #[tokio::test]
 async fn a_root_that_is_a_file_is_all_there_is() {
     assert_eq!(paths(walk(fake(|_| unreachable!()), &file(0))).await, [""]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_may_be_left_out() {
+    let reader = fake(|number| match number {
+        0 => Ok(table([("a", directory(1)), ("b", directory(2))])),
+        1 => Err(DirectoryError::NotWriteable.into()),
+        _ => Ok(table([("c", file(1))])),
+    });
+    let mut walk = super::walk(reader, &directory(0), Unreadable::IsLeftOut);
+    let mut found = Vec::new();
+    while let Some(visit) = walk.next().await {
+        let visit = visit.unwrap();
+        found.push((path_text(&visit), visit.listing.is_some()));
+    }
+    let expected = [("", true), ("a", false), ("b", true), ("b/c", false)];
+    assert_eq!(found, expected.map(|(path, listed)| (path.to_owned(), listed)));
 }
 
 #[tokio::test]

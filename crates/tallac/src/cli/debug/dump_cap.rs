@@ -14,6 +14,7 @@ use tallac_core::lease;
 use tallac_core::secrets::LeaseSecret;
 
 use super::super::Globals;
+use super::super::program;
 use super::super::quote::quoted_bytes;
 use crate::config::NodeDirectory;
 use crate::files;
@@ -43,7 +44,7 @@ pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<ExitCode> {
         globals.say(line)?;
     }
     if let Cap::Unknown(unknown) = &cap {
-        eprintln!("tallac: {}", unknown.why());
+        eprintln!("{}: {}", program::name(), unknown.why());
     }
     Ok(ExitCode::SUCCESS)
 }

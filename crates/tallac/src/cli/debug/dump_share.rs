@@ -1,22 +1,25 @@
 //! `tallac debug dump-share`: what the file of a share on a storage server holds.
 
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use tallac_core::base32;
 use tallac_core::cap::{ChkShape, ChkVerifyCap, UebHash};
 use tallac_core::ids::StorageIndex;
 use tallac_core::immutable::{HEADER_LEN_MAX, ShareLayout, Ueb};
 use tallac_core::netstring;
-use tallac_storage::container::immutable::{self, ContainerError, Layout};
+use tallac_storage::container::immutable::{self, Layout};
 use tallac_storage::container::lease::{LEASE_LEN, Lease};
+use tallac_storage::container::mutable;
 
 use super::super::Globals;
 use super::super::quote::quoted_path;
+use super::leases::remaining;
+use super::mutable_share::MutableShare;
 
 /// Print what the file of a share on a storage server holds
 #[derive(Debug, clap::Args)]
@@ -37,64 +40,66 @@ const UEB_LEN_MAX: u64 = 64 << 10;
 
 pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<ExitCode> {
     let path = std::path::absolute(&args.file).context("the current directory is not known")?;
-    let container = Container::open(&path)?;
+    let share = Share::open(&path)?;
     globals.say(format!("share filename: {}", quoted_path(&path)))?;
+    let container = match share {
+        Share::Mutable(share) => {
+            // As in Tahoe-LAFS, --leases-only leaves nothing out of these.
+            for line in share.lines(&path, args.offsets)? {
+                globals.say(line)?;
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        Share::Immutable(container) => container,
+    };
     if !args.leases_only {
         for line in container.share_lines(&path, args.offsets)? {
             globals.say(line)?;
         }
     }
     globals.say("")?;
-    let lease_count = container.layout.header().lease_count;
-    if lease_count == 0 {
+    let leases = container.leases()?;
+    if leases.is_empty() {
         globals.say(" No leases.")?;
     }
-    let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-    for index in 0..lease_count {
-        let lease = container.lease(index)?;
-        let ends = remaining(i64::from(lease.expiration) - now_s.cast_signed());
+    for (index, lease) in leases.iter().enumerate() {
+        let ends = remaining(lease.expiration);
         globals.say(format!(" Lease #{index}: owner={}, expire in {ends}", lease.owner))?;
     }
     globals.say("")?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// A span of time in seconds, and in days or hours if it is so long.
-fn remaining(seconds: i64) -> String {
-    const HOUR: i64 = 3600;
-    const DAY: i64 = 24 * HOUR;
-    match seconds {
-        days if days > DAY => format!("{days}s ({} days)", days / DAY),
-        hours if hours > HOUR => format!("{hours}s ({} hours)", hours / HOUR),
-        seconds => format!("{seconds}s"),
+/// The file of a share of either kind.
+pub(super) enum Share {
+    Immutable(Container),
+    Mutable(MutableShare),
+}
+
+impl Share {
+    /// Opens the file of a share.
+    pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
+        let in_file = || format!("'{}'", path.display());
+        let file = File::open(path).with_context(in_file)?;
+        let len = file.metadata().with_context(in_file)?.len();
+        let mut start = [0; mutable::MAGIC_LEN];
+        let start_len = start.len().min(usize::try_from(len)?);
+        file.read_exact_at(&mut start[..start_len], 0).with_context(in_file)?;
+        if mutable::is_mutable(&start[..start_len]) {
+            return Ok(Self::Mutable(MutableShare::open(file).with_context(in_file)?));
+        }
+        let layout = Layout::parse(&start[..start_len.min(immutable::HEADER_LEN)], len);
+        Ok(Self::Immutable(Container { layout: layout.with_context(in_file)?, file }))
     }
 }
 
-/// The file of a share.
-struct Container {
+/// The file of an immutable share.
+pub(super) struct Container {
     file: File,
     layout: Layout,
 }
 
 impl Container {
-    fn open(path: &Path) -> anyhow::Result<Self> {
-        let in_file = || format!("'{}'", path.display());
-        let file = File::open(path).with_context(in_file)?;
-        let len = file.metadata().with_context(in_file)?.len();
-        let mut start = [0; immutable::HEADER_LEN];
-        let start_len = start.len().min(usize::try_from(len)?);
-        file.read_exact_at(&mut start[..start_len], 0).with_context(in_file)?;
-        match Layout::parse(&start[..start_len], len) {
-            Ok(layout) => Ok(Self { file, layout }),
-            Err(ContainerError::Mutable) => bail!(
-                "{} holds a mutable share, which a later version looks into: use `tahoe debug \
-                 dump-share`",
-                in_file()
-            ),
-            Err(error) => Err(error).with_context(in_file),
-        }
-    }
-
     /// Bytes of the share; all of them must be there.
     fn read(&self, offset: u64, len: u64) -> anyhow::Result<Vec<u8>> {
         let end = offset.checked_add(len);
@@ -113,17 +118,39 @@ impl Container {
         Ok(Lease::parse(&bytes))
     }
 
-    /// The lines that tell of the share.
-    fn share_lines(&self, path: &Path, with_offsets: bool) -> anyhow::Result<Vec<String>> {
+    pub(super) fn leases(&self) -> anyhow::Result<Vec<Lease>> {
+        (0..self.layout.header().lease_count).map(|index| self.lease(index)).collect()
+    }
+
+    /// Where the parts of the share are, and the bytes that say so.
+    fn share_layout(&self) -> anyhow::Result<(ShareLayout, Vec<u8>)> {
         let header = self.read(0, self.layout.share_len().min(HEADER_LEN_MAX as u64))?;
-        let share = ShareLayout::parse(&header)?;
+        Ok((ShareLayout::parse(&header)?, header))
+    }
+
+    /// Where the blocks stand in the file.
+    pub(super) fn blocks(&self) -> anyhow::Result<Range<u64>> {
+        let (share, _) = self.share_layout()?;
+        let start = self.layout.share_offset();
+        let place = |offset: u64| start.checked_add(offset).context("the share is damaged");
+        Ok(place(share.data)?..place(share.plaintext_tree)?)
+    }
+
+    /// The fields of its UEB, and how many bytes that has.
+    pub(super) fn fields(&self) -> anyhow::Result<(Fields, u64)> {
+        let (share, _) = self.share_layout()?;
         let field_len = share.version.field_len();
         let ueb_len = self.read(share.ueb, field_len)?;
         let ueb_len = ueb_len.iter().fold(0, |len: u64, &byte| len << 8 | u64::from(byte));
         ensure!(ueb_len <= UEB_LEN_MAX, "the share is damaged: its UEB has {ueb_len} bytes");
-        let ueb = self.read(share.ueb + field_len, ueb_len)?;
-        let fields = Fields::parse(&ueb)?;
+        let start = share.ueb.checked_add(field_len).context("the share is damaged")?;
+        Ok((Fields::parse(&self.read(start, ueb_len)?)?, ueb_len))
+    }
 
+    /// The lines that tell of the share.
+    fn share_lines(&self, path: &Path, with_offsets: bool) -> anyhow::Result<Vec<String>> {
+        let (share, header) = self.share_layout()?;
+        let (fields, ueb_len) = self.fields()?;
         let mut lines =
             vec![line("version", u32::from_be_bytes(*header.first_chunk().context("empty")?))];
         lines.extend(fields.lines());
@@ -194,10 +221,10 @@ const HASHES: [&str; 6] = [
 ];
 
 /// The hash of the whole, shown as if it were one of its fields.
-const UEB_HASH: &str = "UEB_hash";
+pub(super) const UEB_HASH: &str = "UEB_hash";
 
 /// The fields of a UEB (section 3.2), whatever they are, as they are shown.
-struct Fields {
+pub(super) struct Fields {
     shown: Vec<(String, String)>,
     ueb_hash: UebHash,
 }
@@ -222,7 +249,8 @@ impl Fields {
         Ok(Self { shown, ueb_hash: UebHash::new(Ueb::hash(ueb)) })
     }
 
-    fn get(&self, key: &str) -> Option<String> {
+    /// A field as it is shown.
+    pub(super) fn get(&self, key: &str) -> Option<String> {
         if key == UEB_HASH {
             return Some(self.ueb_hash.to_string());
         }

@@ -1,0 +1,144 @@
+//! What a running node tells of itself, and that no secret gets into what it says.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::nodes::{gateway, make_file, make_grid, run_grid};
+use crate::scratch;
+
+fn web_url(dir: &Path) -> String {
+    fs::read_to_string(dir.join("grid/gateway/node.url")).unwrap().trim().to_owned()
+}
+
+/// The body of an answer, by a client that has nothing to do with ours.
+fn fetch(url: &str, args: &[&str]) -> String {
+    let output = Command::new("curl").args(["-sS", url]).args(args).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn a_node_tells_of_itself() {
+    let (_guard, dir) = scratch();
+    make_grid(&dir, &["--servers", "3"]);
+    let grid = run_grid(&dir);
+    make_file(&dir, "file", 100_000);
+    let put = gateway(&dir, &["put", "file"]);
+    assert_eq!(put.status, 0, "{put:?}");
+    assert_eq!(gateway(&dir, &["get", put.out.trim(), "copy"]).status, 0);
+    let status = gateway(&dir, &["status"]);
+    assert_eq!(status.status, 0, "{status:?}");
+    assert!(status.out.contains("uploaded 100.00 kB in 1 files"), "{}", status.out);
+    assert!(status.out.contains("║  put  ║"), "{}", status.out);
+
+    let url = web_url(&dir);
+    let statistics = fetch(&format!("{url}statistics?t=json"), &[]);
+    let statistics: Value = serde_json::from_str(&statistics).unwrap();
+    assert_eq!(statistics["counters"]["uploader.bytes_uploaded"], 100_000);
+    assert!(statistics["stats"]["node.uptime"].as_f64().unwrap() > 0.0);
+    let metrics = fetch(&format!("{url}metrics"), &[]);
+    assert!(metrics.contains("tallac_build_info{version="), "{metrics}");
+    assert!(fetch(&format!("{url}storage"), &[]).contains("No Storage Server Running"));
+    fetch(&format!("{url}report_incident"), &["-d", "details=something"]);
+    let incidents = fs::read_dir(dir.join("grid/gateway/logs/incidents")).unwrap();
+    let incident = incidents.map(|entry| entry.unwrap().path()).next().unwrap();
+    let text = fs::read_to_string(incident).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0]["details"], "something");
+    assert!(lines.len() > 1, "{text}");
+    grid.terminate();
+}
+
+/// Every line of the node's private files that is long enough to be a secret.
+fn secrets(dir: &Path, found: &mut Vec<String>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            secrets(&path, found);
+        } else if let Ok(text) = fs::read_to_string(&path)
+            && path.extension().is_none_or(|ending| ending != "yaml")
+        {
+            let lines = text.lines().map(|line| line.rsplit('/').next().unwrap_or(line));
+            found.extend(lines.filter(|line| line.len() >= 24).map(str::to_owned));
+        }
+    }
+}
+
+/// Gives a node something to look after.
+fn maintain_something(node: &Path) {
+    let settings = "[maintenance]\nenabled = true\n";
+    fs::write(node.join("tallac.toml"), settings).unwrap();
+    let caps = node.join("private/maintenance.caps");
+    let key = "qaaaaaaaaaaaaaaaaaaaaaaaaa";
+    let fingerprint = "iaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    fs::write(&caps, format!("URI:DIR2:{key}:{fingerprint}\n")).unwrap();
+    fs::set_permissions(&caps, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[test]
+fn no_secret_gets_into_the_log() {
+    let (_guard, dir) = scratch();
+    make_grid(&dir, &["--servers", "3"]);
+    maintain_something(&dir.join("grid/gateway"));
+    let log: PathBuf = dir.join("log");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tallac"))
+        .args(["grid", "run", "grid"])
+        .current_dir(&dir)
+        .env("HOME", &dir)
+        .env("TALLAC_LOG", "trace")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    lines.map(Result::unwrap).find(|line| line.starts_with("grid running")).unwrap();
+    make_file(&dir, "file", 100_000);
+    let mut caps = Vec::new();
+    for args in [&["put", "file"][..], &["put", "--mutable", "file"], &["mkdir"]] {
+        let done = gateway(&dir, args);
+        assert_eq!(done.status, 0, "{done:?}");
+        caps.push(done.out.trim().to_owned());
+    }
+    let (url, file) = (web_url(&dir), &caps[0]);
+    for target in [
+        format!("uri/{file}"),
+        format!("uri/{}?t=json", caps[1]),
+        format!("uri/{}/missing-secret-name", caps[2]),
+        format!("uri/{file}x"),
+        format!("named/{file}/x"),
+        format!("uri?uri={file}"),
+        format!("operations/{file}"),
+        format!("status/{file}"),
+        format!("static/{file}"),
+        format!("private/{file}"),
+    ] {
+        fetch(&format!("{url}{target}"), &[]);
+    }
+    fetch(&format!("{url}uri/{}/child?t=uri", caps[2]), &["-X", "PUT", "-d", file]);
+    fetch(&format!("{url}report_incident"), &["-d", &format!("details={file}")]);
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    child.wait().unwrap();
+
+    let log = fs::read_to_string(log).unwrap();
+    assert!(log.contains("tallac_gateway::access"), "it tells much");
+    // A cap's key and hash are the parts that are long.
+    caps.push(fs::read_to_string(dir.join("grid/gateway/private/maintenance.caps")).unwrap());
+    let parts = caps.iter().flat_map(|cap| cap.trim().split(':')).filter(|part| part.len() >= 24);
+    let mut all: Vec<String> = parts.map(str::to_owned).collect();
+    all.push("missing-secret-name".to_owned());
+    for node in ["gateway", "storage01", "storage02", "storage03"] {
+        secrets(&dir.join("grid").join(node).join("private"), &mut all);
+    }
+    assert!(all.len() > 20);
+    for secret in all {
+        let shown = &secret[..8];
+        assert!(!log.contains(&secret), "what begins with {shown} is in the log");
+    }
+}
