@@ -25,6 +25,12 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "list 1000 children", goal: 8.0, measure: list_many },
     Row { name: "add one to 1000 children", goal: 8.0, measure: add_to_many },
     Row { name: "manifest of 111 objects", goal: 8.0, measure: manifest },
+    Row { name: "deep-check of 111 objects", goal: 20.0, measure: |g| deep_check(g, "") },
+    Row {
+        name: "deep-check of 111 objects, verified",
+        goal: 20.0,
+        measure: |g| deep_check(g, "&verify=true"),
+    },
 ];
 
 /// The median time of several calls.
@@ -136,7 +142,8 @@ fn add_to_many(gateway: &Gateway) -> Result<Figure> {
     })
 }
 
-fn manifest(gateway: &Gateway) -> Result<Figure> {
+/// Ten directories of ten files each in a directory.
+fn objects_111(gateway: &Gateway) -> Result<String> {
     let root = gateway.call("POST", "/uri?t=mkdir", b"")?;
     for directory in 0..10 {
         let mut children = Vec::new();
@@ -148,12 +155,25 @@ fn manifest(gateway: &Gateway) -> Result<Figure> {
         let path = format!("/uri/{root}?t=mkdir-with-children&name=dir{directory}");
         gateway.call("POST", &path, body.as_bytes())?;
     }
-    let lines = gateway
-        .call("POST", &format!("/uri/{root}?t=stream-manifest"), b"")
-        .context("manifest")?
-        .lines()
-        .count();
-    // Each directory, each file, and the statistics.
-    ensure!(lines == 112, "the manifest has {lines} lines");
-    median_ms(|_| gateway.call("POST", &format!("/uri/{root}?t=stream-manifest"), b"").map(drop))
+    Ok(root)
+}
+
+fn manifest(gateway: &Gateway) -> Result<Figure> {
+    walk(gateway, "t=stream-manifest")
+}
+
+fn deep_check(gateway: &Gateway, more: &str) -> Result<Figure> {
+    walk(gateway, &format!("t=stream-deep-check{more}"))
+}
+
+/// A walk through all objects, streamed.
+fn walk(gateway: &Gateway, query: &str) -> Result<Figure> {
+    let path = format!("/uri/{}?{query}", objects_111(gateway)?);
+    median_ms(|_| {
+        let lines = gateway.call("POST", &path, b"").context("a walk")?;
+        // Each directory, each file, and the statistics.
+        ensure!(lines.lines().count() == 112, "the walk has other lines than 112");
+        ensure!(!lines.contains("\"healthy\": false"), "something is not healthy");
+        Ok(())
+    })
 }

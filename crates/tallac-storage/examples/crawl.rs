@@ -4,6 +4,8 @@
 //! cargo run --release -p tallac-storage --example crawl -- 100000
 //! ```
 
+#![expect(clippy::print_stdout, reason = "a program that prints a table")]
+
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,12 +1,12 @@
 //! The web API (WAPI, specification section 8): what programs and browsers ask of a node.
 //!
 //! `serve` keeps the connections. `asked` understands a request: `route` its path, `args` what is
-//! in its URL and its form, `spool` its file. `dispatch` hands it on: to `unlinked` for `/uri`, by
-//! way of `place`, which follows a path, to `file_node` or `directory_node`, or to `operations`,
-//! where long `walks` and deep checks are kept, or to `pages` about the node. `check` tells how files
-//! are, `download`, `json`, `listing` and `html` make the other answers, `make` and `child_map` what
-//! is stored. `error` is the one place where what went wrong becomes a status. `introducer` is the
-//! page of another kind of node.
+//! in its URL and its form, `spool` its file. `dispatch` hands it on: to `unlinked` for `/uri`,
+//! by way of `place`, which follows a path, to `file_node` or `directory_node`, or to
+//! `operations`, where long `walks` and deep checks are kept, or to `pages` about the node.
+//! `check` tells how files are, `download`, `json`, `listing` and `html` make the other answers,
+//! `make` and `child_map` what is stored. `error` is the one place where what went wrong becomes
+//! a status. `introducer` is the page of another kind of node.
 
 mod access_log;
 mod args;

@@ -3,18 +3,14 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
-use futures_util::TryStreamExt;
 use serde::Deserialize;
 
 use super::Globals;
+use super::node_lines::{self, Outcome};
 use super::quote::{plain, plain_line, quoted_bytes};
 use super::remote::{RemoteArgs, fail};
-use super::web_client::Answer;
-
-/// Longest line that is taken: a path of long names, and more.
-const LINE_LEN_MAX: usize = 16 << 20;
 
 /// Print a list of all files and directories reachable from the given starting point.
 #[derive(Debug, Args)]
@@ -52,13 +48,6 @@ struct Entry {
     storage_index: Option<String>,
 }
 
-/// Whether the node has told of an error, after which nothing else comes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    Good,
-    Failed,
-}
-
 /// Runs the command.
 pub(super) async fn run(args: ManifestArgs, globals: &Globals) -> Result<ExitCode> {
     let remote = args.remote.open(globals)?;
@@ -67,50 +56,18 @@ pub(super) async fn run(args: ManifestArgs, globals: &Globals) -> Result<ExitCod
     if !answer.status().is_success() {
         return Ok(fail(1, answer.failure("ERROR").await));
     }
-    let outcome = args.copy(answer, globals).await?;
+    if args.raw {
+        node_lines::show_raw(answer, globals).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let print = |line: &[u8]| Ok(args.line(line).map_or_else(String::new, |shown| shown + "\n"));
+    let outcome = node_lines::show(answer, globals, print).await?;
     Ok(if outcome == Outcome::Good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 impl ManifestArgs {
-    /// Shows line by line what the node sends.
-    async fn copy(&self, answer: Answer, globals: &Globals) -> Result<Outcome> {
-        let mut out = io::BufWriter::new(io::stdout());
-        let mut outcome = Outcome::Good;
-        let mut rest = Vec::new();
-        let mut pieces = answer.pieces();
-        while let Some(piece) = pieces.try_next().await? {
-            if self.raw {
-                if !globals.quiet {
-                    out.write_all(&piece)?;
-                }
-                continue;
-            }
-            rest.extend_from_slice(&piece);
-            let lines_len = rest.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
-            for line in rest[..lines_len].split_inclusive(|&b| b == b'\n') {
-                let line = line.strip_suffix(b"\n").unwrap_or(line);
-                let shown = self.line(line, &mut outcome);
-                if let Some(shown) = shown.filter(|_| !globals.quiet) {
-                    writeln!(out, "{shown}")?;
-                }
-            }
-            rest.drain(..lines_len);
-            if rest.len() > LINE_LEN_MAX {
-                bail!("the node sent a line that has no end");
-            }
-            out.flush()?;
-        }
-        out.flush()?;
-        Ok(outcome)
-    }
-
-    /// What is shown of a line. Errors are told at once.
-    fn line(&self, line: &[u8], outcome: &mut Outcome) -> Option<String> {
-        if *outcome == Outcome::Failed || line.starts_with(b"ERROR:") {
-            *outcome = Outcome::Failed;
-            let _ = writeln!(io::stderr(), "{}", plain(&String::from_utf8_lossy(line)));
-            return None;
-        }
+    /// What is shown of a line.
+    fn line(&self, line: &[u8]) -> Option<String> {
         let entry: Entry = match serde_json::from_slice(line).context("not JSON") {
             Ok(entry) => entry,
             Err(error) => {

@@ -7,11 +7,13 @@ mod add_alias;
 mod admin;
 pub(crate) mod aliases;
 mod backup;
+mod check;
 mod completions;
 mod cp;
 mod create_alias;
 pub(crate) mod create_node;
 mod debug;
+mod deep_check;
 mod demo;
 mod doctor;
 mod get;
@@ -32,6 +34,7 @@ mod migrate_crawler;
 mod mkdir;
 mod mv;
 mod node_json;
+mod node_lines;
 mod private_key;
 pub(crate) mod program;
 mod put;
@@ -94,6 +97,8 @@ enum Command {
     Ln(mv::LnArgs),
     Unlink(unlink::UnlinkArgs),
     Manifest(manifest::ManifestArgs),
+    Check(check::CheckArgs),
+    DeepCheck(deep_check::DeepCheckArgs),
     Stats(stats::StatsArgs),
     Backup(backup::BackupArgs),
     Webopen(webopen::WebopenArgs),
@@ -136,6 +141,8 @@ async fn dispatch(command: Command, globals: &Globals) -> anyhow::Result<ExitCod
         Command::Ln(args) => mv::ln(args, globals).await,
         Command::Unlink(args) => unlink::run(args, globals).await,
         Command::Manifest(args) => manifest::run(args, globals).await,
+        Command::Check(args) => check::run(args, globals).await,
+        Command::DeepCheck(args) => deep_check::run(args, globals).await,
         Command::Stats(args) => stats::run(args, globals).await,
         Command::Backup(args) => interruptible(backup::run(args, globals)).await,
         Command::Webopen(args) => webopen::run(&args, globals),

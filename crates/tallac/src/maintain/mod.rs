@@ -2,10 +2,10 @@
 //! and remembers how far it is and what it found. Off unless `tallac.toml` switches it on.
 //!
 //! A round begins when one is due, and goes on after a restart where it was. Within the part that
-//! it was at, it looks for the object that was done last, in the order of the walk; if that is gone,
-//! it goes through that part once more. Objects wait for their turn such that the bytes that are
-//! moved keep to the budget. While too few servers are connected, everything waits: what cannot be
-//! reached is not lost.
+//! it was at, it looks for the object that was done last, in the order of the walk; if that is
+//! gone, it goes through that part once more. Objects wait for their turn such that the bytes
+//! that are moved keep to the budget. While too few servers are connected, everything waits: what
+//! cannot be reached is not lost.
 
 mod budget;
 mod object;

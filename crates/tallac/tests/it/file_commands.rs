@@ -214,3 +214,61 @@ fn aliases_need_no_node_that_runs() {
     assert!(done.status == 255 && done.err.contains("cannot reach the node"), "{done:?}");
     assert!(!done.err.contains("URI:"), "{done:?}");
 }
+
+#[test]
+fn files_and_directories_are_checked_and_repaired() {
+    let (_guard, dir) = scratch();
+    make_grid(&dir, &["--servers", "3"]);
+    let _grid = run_grid(&dir);
+    good(&dir, &["create-alias", "tahoe:"]);
+    make_file(&dir, "big", 100_000);
+    fs::write(dir.join("small"), "hello").unwrap();
+    good(&dir, &["put", "big", "big"]);
+    good(&dir, &["put", "small", "small"]);
+
+    let shown = good(&dir, &["check", "big"]);
+    let mut lines = shown.lines();
+    assert_eq!(lines.next(), Some("Summary: Healthy"), "{shown}");
+    assert!(lines.next().unwrap().starts_with(" storage index: "), "{shown}");
+    assert!(lines.next().unwrap().starts_with(" good-shares: "), "{shown}");
+    assert_eq!((lines.next(), lines.next()), (Some(" wrong-shares: 0"), None), "{shown}");
+    let literal = good(&dir, &["check", "--repair", "--verify", "small"]);
+    assert_eq!(literal, "Summary: healthy\n storage index: \n");
+    let raw = good(&dir, &["check", "--raw", "--add-lease", "big", "/"]);
+    assert_eq!(raw.matches("\n}\n\n").count(), 2, "{raw}");
+    assert!(bad(&dir, &["check", "big", "none"], 1).contains("404 Not Found"));
+    assert!(bad(&dir, &["check", "none:"], 1).contains("Unknown alias 'none'"));
+
+    let done = "done: 3 objects checked, 3 healthy, 0 unhealthy\n";
+    assert_eq!(good(&dir, &["deep-check"]), done);
+    let verbose = "'<root>': Healthy\n'big': Healthy\n'small': Healthy (LIT)\n";
+    let shown = good(&dir, &["deep-check", "-v", "--verify", "--add-lease", "tahoe:"]);
+    assert_eq!(shown, format!("{verbose}{done}"));
+    let raw = good(&dir, &["deep-check", "--raw"]);
+    assert!(raw.lines().last().unwrap().starts_with("{\"type\": \"stats\""), "{raw}");
+    assert!(bad(&dir, &["deep-check", "small"], 1).contains("400 Bad Request"));
+
+    let shares = shares_of(&dir, "big");
+    fs::remove_file(&shares[0]).unwrap();
+    let shown = good(&dir, &["check", "big"]);
+    assert!(shown.starts_with("Summary: Not Healthy: "), "{shown}");
+    let repaired = good(&dir, &["deep-check", "--repair", "-v"]);
+    assert!(repaired.contains("'big': not healthy\n repair successful\n"), "{repaired}");
+    assert!(repaired.contains("\n 1 repairs attempted, 1 successful, 0 failed\n"), "{repaired}");
+    assert_eq!(good(&dir, &["deep-check"]), done);
+}
+
+/// Where the shares of a file are.
+fn shares_of(dir: &Path, name: &str) -> Vec<PathBuf> {
+    let shown = good(dir, &["check", name]);
+    let storage_index = shown.lines().find_map(|line| line.strip_prefix(" storage index: "));
+    let storage_index = storage_index.unwrap().to_owned();
+    let is_share = |path: &PathBuf| {
+        path.parent().is_some_and(|bucket| bucket.ends_with(&storage_index))
+            && path.file_name().is_some_and(|name| name.to_string_lossy().parse::<u8>().is_ok())
+    };
+    let found = tree(dir).into_keys().map(|path| dir.join(path)).filter(is_share);
+    let found: Vec<_> = found.collect();
+    assert!(!found.is_empty(), "{shown}");
+    found
+}

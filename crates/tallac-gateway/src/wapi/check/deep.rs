@@ -58,11 +58,11 @@ pub(in crate::wapi) fn start(asked: &Asked<'_>, cap: &DirectoryCap) -> Result<Re
     let checker = asked.state.grid.checker();
     if wanted.repair {
         let items = checker.deep_check_and_repair(&root, wanted.options);
-        let run = async move { check.run(items, Found::Repaired).await };
+        let run = async move { check.run(items, Found::repaired).await };
         asked.state.operations.start(asked, findings, run)?;
     } else {
         let items = checker.deep_check(&root, wanted.options);
-        let run = async move { check.run(items, Found::Checked).await };
+        let run = async move { check.run(items, Found::checked).await };
         asked.state.operations.start(asked, findings, run)?;
     }
     operations::begun(asked)

@@ -36,7 +36,7 @@ pub(super) struct Object {
 
 impl Object {
     /// How it was found.
-    pub(super) const fn before(&self) -> &CheckResults {
+    pub(super) fn before(&self) -> &CheckResults {
         match &self.found {
             Found::Checked(results) => results,
             Found::Repaired(results) => &results.pre,
@@ -44,7 +44,7 @@ impl Object {
     }
 
     /// How it was left.
-    pub(super) const fn after(&self) -> &CheckResults {
+    pub(super) fn after(&self) -> &CheckResults {
         match &self.found {
             Found::Checked(results) => results,
             Found::Repaired(results) => &results.post,
@@ -172,7 +172,7 @@ mod tests {
             recoverable_versions: 1,
             unrecoverable_versions: 0,
         };
-        Object { path: vec![ChildName::new("name")], found: Found::Checked(results) }
+        Object { path: vec![ChildName::new("name")], found: Found::checked(results) }
     }
 
     #[test]

@@ -50,9 +50,19 @@ impl Wanted {
 #[derive(Debug, Clone)]
 enum Found {
     /// It was only looked at.
-    Checked(CheckResults),
+    Checked(Box<CheckResults>),
     /// It was repaired where there was need.
-    Repaired(RepairResults),
+    Repaired(Box<RepairResults>),
+}
+
+impl Found {
+    fn checked(results: CheckResults) -> Self {
+        Self::Checked(Box::new(results))
+    }
+
+    fn repaired(results: RepairResults) -> Self {
+        Self::Repaired(Box::new(results))
+    }
 }
 
 /// In which form results are wanted.
@@ -90,9 +100,9 @@ pub(super) async fn answer(asked: &Asked<'_>, cap: &FileCap) -> Result<Reply, We
 async fn find(asked: &Asked<'_>, cap: &FileCap, wanted: Wanted) -> Option<Found> {
     let checker = asked.state.grid.checker();
     if wanted.repair {
-        checker.check_and_repair(cap, wanted.options).await.map(Found::Repaired)
+        checker.check_and_repair(cap, wanted.options).await.map(Found::repaired)
     } else {
-        checker.check(cap, wanted.options).await.map(Found::Checked)
+        checker.check(cap, wanted.options).await.map(Found::checked)
     }
 }
 
