@@ -1,5 +1,5 @@
-//! `tallac storage`: what a storage node keeps, until when, and what a policy would delete. Our own;
-//! Tahoe-LAFS has nothing like it. A node may run meanwhile.
+//! `tallac storage`: what a storage node keeps, until when, and what a policy would delete. Our
+//! own; Tahoe-LAFS has nothing like it. A node may run meanwhile.
 
 use std::process::ExitCode;
 

@@ -1,5 +1,5 @@
-//! Pickles, as far as states of crawlers need them: Python's protocols 0 to 4 without whatever makes
-//! objects or calls anything.
+//! Pickles, as far as states of crawlers need them: Python's protocols 0 to 4 without whatever
+//! makes objects or calls anything.
 
 use serde_json::{Map, Number, Value};
 
