@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "a program that prints a table")]
 
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -66,7 +67,8 @@ async fn main() -> Result<()> {
     };
     let rebuild = until(server.keep_index(), is_complete).await;
     for (what, took) in [("crawl", crawl), ("lease index", rebuild)] {
-        println!("{what:12} {:9.0} shares/s", f64::from(count) / took.as_secs_f64());
+        let rate = f64::from(count) / took.as_secs_f64();
+        writeln!(io::stdout(), "{what:12} {rate:9.0} shares/s")?;
     }
     Ok(())
 }
