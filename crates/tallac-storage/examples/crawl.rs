@@ -4,8 +4,6 @@
 //! cargo run --release -p tallac-storage --example crawl -- 100000
 //! ```
 
-#![expect(clippy::print_stdout, reason = "a program that prints a table")]
-
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
