@@ -390,7 +390,10 @@ impl Node {
     /// # Errors
     /// When a file is missing.
     pub fn entry(&self) -> Result<ServerEntry> {
-        let furl = self.file("private/storage.furl")?;
+        // A port may be open a moment before.
+        let furl = self.wait_until("it has a storage.furl", || {
+            self.file("private/storage.furl").ok().filter(|furl| !furl.is_empty())
+        })?;
         let name = furl.rsplit('/').next().context("a FURL has a name")?.to_owned();
         let hash = self.spki_hash()?;
         Ok(ServerEntry {
