@@ -6,7 +6,6 @@ use std::fs;
 use std::num::NonZeroU64;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -28,7 +27,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::nodes::{Running, gateway, make_file, make_grid, run_grid};
+use crate::nodes::{Running, gateway, make_file, make_grid, page, run_grid};
 use crate::scratch;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -421,12 +420,6 @@ fn status_after(dir: &Path, number: u64) -> Value {
     }
 }
 
-fn fetch(dir: &Path, page: &str) -> String {
-    let url = fs::read_to_string(dir.join("grid/gateway/node.url")).unwrap();
-    let output = Command::new("curl").args(["-sS", &format!("{}{page}", url.trim())]).output();
-    String::from_utf8(output.unwrap().stdout).unwrap()
-}
-
 #[test]
 fn a_node_looks_after_its_alias() {
     let (_guard, dir) = scratch();
@@ -440,7 +433,7 @@ fn a_node_looks_after_its_alias() {
     let off = gateway(&dir, &["maintain", "status"]);
     assert!(off.status == 0 && off.out.starts_with("Maintenance is off"), "{off:?}");
     assert_eq!(gateway(&dir, &["maintain", "run-now"]).status, 1);
-    assert!(!fetch(&dir, "metrics").contains("tallac_maintenance"));
+    assert!(!page(&dir, "metrics").contains("tallac_maintenance"));
     grid.terminate();
     let gateway_dir = dir.join("grid/gateway");
     assert!(!gateway_dir.join("private/maintenance.json").exists(), "nothing is done when off");
@@ -454,13 +447,13 @@ fn a_node_looks_after_its_alias() {
     let counts = &status["last"]["counts"];
     assert_eq!((&counts["checked"], &counts["repaired"]), (&3.into(), &1.into()), "{status}");
     assert_eq!(shares_of_all(&dir).len(), all.len());
-    let metrics = fetch(&dir, "metrics");
+    let metrics = page(&dir, "metrics");
     assert!(metrics.contains("tallac_maintenance_objects{state=\"repaired\"} 1\n"), "{metrics}");
-    let page = fetch(&dir, "status");
-    assert!(page.contains("<h2>Maintenance:</h2>") && page.contains("1 repaired"), "{page}");
-    assert!(!page.contains("secret-name"), "names are for the owner: {page}");
-    let page: Value = serde_json::from_str(&fetch(&dir, "status?t=json")).unwrap();
-    assert_eq!(page["maintenance"]["last"]["counts"], *counts);
+    let shown = page(&dir, "status");
+    assert!(shown.contains("<h2>Maintenance:</h2>") && shown.contains("1 repaired"), "{shown}");
+    assert!(!shown.contains("secret-name"), "names are for the owner: {shown}");
+    let shown: Value = serde_json::from_str(&page(&dir, "status?t=json")).unwrap();
+    assert_eq!(shown["maintenance"]["last"]["counts"], *counts);
 
     // Killed and started anew, it remembers; a round at once is asked for.
     grid.kill();

@@ -1,26 +1,14 @@
 //! What a running node tells of itself, and that no secret gets into what it says.
 
-use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader};
+use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
 use serde_json::Value;
+use ureq::http::Method;
 
-use crate::nodes::{gateway, make_file, make_grid, run_grid};
+use crate::nodes::{Running, ask_web, gateway, make_file, make_grid, page, run_grid};
 use crate::scratch;
-
-fn web_url(dir: &Path) -> String {
-    fs::read_to_string(dir.join("grid/gateway/node.url")).unwrap().trim().to_owned()
-}
-
-/// The body of an answer, by a client that has nothing to do with ours.
-fn fetch(url: &str, args: &[&str]) -> String {
-    let output = Command::new("curl").args(["-sS", url]).args(args).output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
 
 #[test]
 fn a_node_tells_of_itself() {
@@ -36,15 +24,14 @@ fn a_node_tells_of_itself() {
     assert!(status.out.contains("uploaded 100.00 kB in 1 files"), "{}", status.out);
     assert!(status.out.contains("║  put  ║"), "{}", status.out);
 
-    let url = web_url(&dir);
-    let statistics = fetch(&format!("{url}statistics?t=json"), &[]);
+    let statistics = page(&dir, "statistics?t=json");
     let statistics: Value = serde_json::from_str(&statistics).unwrap();
     assert_eq!(statistics["counters"]["uploader.bytes_uploaded"], 100_000);
     assert!(statistics["stats"]["node.uptime"].as_f64().unwrap() > 0.0);
-    let metrics = fetch(&format!("{url}metrics"), &[]);
+    let metrics = page(&dir, "metrics");
     assert!(metrics.contains("tallac_build_info{version="), "{metrics}");
-    assert!(fetch(&format!("{url}storage"), &[]).contains("No Storage Server Running"));
-    fetch(&format!("{url}report_incident"), &["-d", "details=something"]);
+    assert!(page(&dir, "storage").contains("No Storage Server Running"));
+    ask_web(&dir, Method::POST, "report_incident", "details=something");
     let incidents = fs::read_dir(dir.join("grid/gateway/logs/incidents")).unwrap();
     let incident = incidents.map(|entry| entry.unwrap().path()).next().unwrap();
     let text = fs::read_to_string(incident).unwrap();
@@ -85,19 +72,8 @@ fn no_secret_gets_into_the_log() {
     let (_guard, dir) = scratch();
     make_grid(&dir, &["--servers", "3"]);
     maintain_something(&dir.join("grid/gateway"));
-    let log: PathBuf = dir.join("log");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tallac"))
-        .args(["grid", "run", "grid"])
-        .current_dir(&dir)
-        .env("HOME", &dir)
-        .env("TALLAC_LOG", "trace")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(File::create(&log).unwrap())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    lines.map(Result::unwrap).find(|line| line.starts_with("grid running")).unwrap();
+    let grid = Running::start_logging(&dir, &["grid", "run", "grid"], "trace");
+    let grid = grid.wait_for_part("grid running");
     make_file(&dir, "file", 100_000);
     let mut caps = Vec::new();
     for args in [&["put", "file"][..], &["put", "--mutable", "file"], &["mkdir"]] {
@@ -105,7 +81,7 @@ fn no_secret_gets_into_the_log() {
         assert_eq!(done.status, 0, "{done:?}");
         caps.push(done.out.trim().to_owned());
     }
-    let (url, file) = (web_url(&dir), &caps[0]);
+    let file = &caps[0];
     for target in [
         format!("uri/{file}"),
         format!("uri/{}?t=json", caps[1]),
@@ -118,15 +94,11 @@ fn no_secret_gets_into_the_log() {
         format!("static/{file}"),
         format!("private/{file}"),
     ] {
-        fetch(&format!("{url}{target}"), &[]);
+        page(&dir, &target);
     }
-    fetch(&format!("{url}uri/{}/child?t=uri", caps[2]), &["-X", "PUT", "-d", file]);
-    fetch(&format!("{url}report_incident"), &["-d", &format!("details={file}")]);
-    let pid = child.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    child.wait().unwrap();
-
-    let log = fs::read_to_string(log).unwrap();
+    ask_web(&dir, Method::PUT, &format!("uri/{}/child?t=uri", caps[2]), file);
+    ask_web(&dir, Method::POST, "report_incident", &format!("details={file}"));
+    let log = grid.log_of_end();
     assert!(log.contains("tallac_gateway::access"), "it tells much");
     // A cap's key and hash are the parts that are long.
     caps.push(fs::read_to_string(dir.join("grid/gateway/private/maintenance.caps")).unwrap());

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use ureq::http::{Method, Request};
+
 use crate::{Done, scratch, tallac};
 
 /// What `grid run` prints once all nodes run.
@@ -26,12 +28,22 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(dir: &Path, args: &[&str]) -> Self {
+        Self::spawn(dir, args, None)
+    }
+
+    /// The same with that much in the log, which is what `errors` gives.
+    pub(crate) fn start_logging(dir: &Path, args: &[&str], level: &str) -> Self {
+        Self::spawn(dir, args, Some(level))
+    }
+
+    fn spawn(dir: &Path, args: &[&str], level: Option<&str>) -> Self {
         let err = dir.join(format!("{}.err", args.join("-").replace('/', "_")));
         let mut child = Command::new(env!("CARGO_BIN_EXE_tallac"))
             .args(args)
             .current_dir(dir)
             .env("HOME", dir)
             .env_remove("TALLAC_LOG")
+            .envs(level.map(|level| ("TALLAC_LOG", level)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(&err).unwrap())
@@ -69,6 +81,16 @@ impl Running {
 
     /// Asks it to stop, and waits until it has.
     pub(crate) fn terminate(mut self) -> ExitStatus {
+        self.ask_to_stop()
+    }
+
+    /// Asks it to stop, and gives what it has logged.
+    pub(crate) fn log_of_end(mut self) -> String {
+        self.ask_to_stop();
+        self.errors()
+    }
+
+    fn ask_to_stop(&mut self) -> ExitStatus {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         self.child.wait().unwrap()
@@ -86,6 +108,26 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What the gateway of the grid in `grid` answers, whatever the status, to a client that has
+/// nothing to do with ours.
+pub(crate) fn ask_web(dir: &Path, method: Method, page: &str, body: &str) -> String {
+    let url = fs::read_to_string(dir.join("grid/gateway/node.url")).unwrap();
+    let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
+    let request = Request::builder()
+        .method(method)
+        .uri(format!("{}{page}", url.trim()))
+        .header("Content-Type", "application/x-www-form-urlencoded")
+        .body(body.to_owned())
+        .unwrap();
+    let bytes = agent.run(request).unwrap().body_mut().read_to_vec().unwrap();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// A page of the gateway.
+pub(crate) fn page(dir: &Path, page: &str) -> String {
+    ask_web(dir, Method::GET, page, "")
 }
 
 /// Makes a grid in `grid`.
