@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a test that is passed over says so")]
 
 mod caps;
+mod checks;
 mod commands;
 mod conformance;
 mod containers;
