@@ -108,15 +108,8 @@ impl TryFrom<String> for Every {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         const WRONG: &str = "no time: write it like \"7 days\", \"12 hours\" or \"30 minutes\"";
-        let singular = text.trim().strip_suffix('s').unwrap_or_else(|| text.trim());
         let units = [("minute", 60), ("hour", 3600), ("day", 86_400), ("week", 7 * 86_400)];
-        let (number, unit_s) = units
-            .iter()
-            .find_map(|(name, unit_s)| Some((singular.strip_suffix(name)?, unit_s)))
-            .ok_or(WRONG)?;
-        let seconds =
-            values::whole(number).ok().and_then(|n| n.checked_mul(*unit_s)).ok_or(WRONG)?;
-        let every = Duration::from_secs(seconds);
+        let every = values::span(text.trim(), &units).and_then(Result::ok).ok_or(WRONG)?;
         if every < EVERY_MIN || every > Duration::from_secs(10 * 365 * 86_400) {
             return Err("between a minute and ten years are possible");
         }

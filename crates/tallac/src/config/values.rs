@@ -65,15 +65,19 @@ pub(super) fn size(text: &str) -> Result<u64, Problem> {
 /// A span of time: `60 days`, `2 months`, `1year`.
 pub(crate) fn duration(text: &str) -> Result<Duration, Problem> {
     let no_unit = || "no unit (like day, month, or year): write a span like 60 days".to_owned();
-    let singular = text.strip_suffix('s').unwrap_or(text);
     let units = [("day", DAY_S), ("month", 31 * DAY_S), ("mo", 31 * DAY_S), ("year", 365 * DAY_S)];
-    let (number, unit_s) = units
-        .iter()
-        .find_map(|(name, unit_s)| Some((singular.strip_suffix(name)?, unit_s)))
-        .ok_or_else(no_unit)?;
-    let number = whole(number)?;
-    let seconds = number.checked_mul(*unit_s).ok_or("is too long a time")?;
-    Ok(Duration::from_secs(seconds))
+    span(text, &units).unwrap_or_else(|| Err(no_unit()))
+}
+
+/// A number of one of these units, whose lengths are in seconds; nothing without a unit.
+pub(super) fn span(text: &str, units: &[(&str, u64)]) -> Option<Result<Duration, Problem>> {
+    let singular = text.strip_suffix('s').unwrap_or(text);
+    let (number, unit_s) =
+        units.iter().find_map(|(name, unit_s)| Some((singular.strip_suffix(name)?, unit_s)))?;
+    Some(whole(number).and_then(|number| {
+        let seconds = number.checked_mul(*unit_s).ok_or("is too long a time")?;
+        Ok(Duration::from_secs(seconds))
+    }))
 }
 
 /// A day, `2009-03-18`, as the seconds from 1970 to its start in UTC.
