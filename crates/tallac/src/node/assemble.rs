@@ -111,7 +111,10 @@ fn start_grid(
     grid_config.segment_size_max = config.client.segment_size_max;
     let helper = helper.map(|helper| helper as Arc<dyn UploadHelper>);
     let grid = Grid::with_helper(grid_config, ServerList::default(), helper);
-    grid.mutable_files().keep_keys_ready();
+    if config.web_port.is_some() {
+        // Nobody else asks a node for new mutable files, and keys cost seconds of its processor.
+        grid.mutable_files().keep_keys_ready();
+    }
     let monitored = grid.clone();
     tree.start(Service::new("grid monitor", OnFailure::Restart, move |stop| {
         let grid = monitored.clone();
