@@ -288,7 +288,8 @@ impl Node {
         Ok(())
     }
 
-    /// Waits until the ports that it should have are open.
+    /// Waits until it says that it runs, and the ports that it should have are open: either may
+    /// come first, and some of its files between them.
     ///
     /// # Errors
     /// When it ended, or takes too long.
@@ -297,16 +298,20 @@ impl Node {
         let has = |port: u16| text.contains(&format!("tcp:{port}:interface"));
         let ports: Vec<u16> = [self.port, self.web_port].into_iter().filter(|&p| has(p)).collect();
         let started = Instant::now();
-        while !ports.iter().all(|&port| is_open(port)) {
+        loop {
+            let log = std::fs::read(self.dir.join("run.log")).unwrap_or_default();
+            let log = String::from_utf8_lossy(&log);
+            let says_so = ["client running", "introducer running"].iter().any(|s| log.contains(s));
+            if says_so && ports.iter().all(|&port| is_open(port)) {
+                return Ok(());
+            }
             let child = self.running.as_mut().context("it was not started")?;
             let ended = child.try_wait()?;
             if ended.is_some() || started.elapsed() > START_TIMEOUT {
-                let log = std::fs::read_to_string(self.dir.join("run.log")).unwrap_or_default();
                 bail!("{} did not start ({ended:?}):\n{log}", self.dir.display());
             }
             std::thread::sleep(LOOK_INTERVAL);
         }
-        Ok(())
     }
 
     /// Stops it in an orderly way, and waits for that.
@@ -390,10 +395,7 @@ impl Node {
     /// # Errors
     /// When a file is missing.
     pub fn entry(&self) -> Result<ServerEntry> {
-        // A port may be open a moment before.
-        let furl = self.wait_until("it has a storage.furl", || {
-            self.file("private/storage.furl").ok().filter(|furl| !furl.is_empty())
-        })?;
+        let furl = self.file("private/storage.furl")?;
         let name = furl.rsplit('/').next().context("a FURL has a name")?.to_owned();
         let hash = self.spki_hash()?;
         Ok(ServerEntry {
