@@ -1,9 +1,11 @@
 //! One node: its directory, its process, its port.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -12,7 +14,7 @@ use serde_json::Value;
 use crate::{Commands, Web, create_all};
 
 /// How long a node may take to start.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// How often something that another process does is looked for.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
@@ -467,12 +469,16 @@ fn is_open(port: u16) -> bool {
     TcpStream::connect_timeout(&at, Duration::from_secs(1)).is_ok()
 }
 
+/// Ports that were chosen in this process: no other test gets them, also while no node has them open.
+static CHOSEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+
 /// Ports that are free now, outside the range that outgoing connections get.
 fn free_ports(count: usize) -> Result<Vec<u16>> {
     let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
     let outgoing = range.ok().and_then(|text| text.split_whitespace().next()?.parse().ok());
     let end: u16 = outgoing.unwrap_or(32_768u16).clamp(12_000, 60_000);
     let mut held = Vec::new();
+    let mut chosen = CHOSEN.lock().expect("no holder of this lock panics");
     for _ in 0..count * 200 {
         if held.len() == count {
             break;
@@ -480,7 +486,12 @@ fn free_ports(count: usize) -> Result<Vec<u16>> {
         let mut random = [0; 2];
         getrandom::fill(&mut random).context("the system gave no random bytes")?;
         let port = 10_000 + u16::from_be_bytes(random) % (end - 10_000);
-        held.extend(TcpListener::bind(("127.0.0.1", port)));
+        if !chosen.contains(&port)
+            && let Ok(listener) = TcpListener::bind(("127.0.0.1", port))
+        {
+            chosen.insert(port);
+            held.push(listener);
+        }
     }
     ensure!(held.len() == count, "too few free ports");
     held.iter().map(|socket| Ok(socket.local_addr()?.port())).collect()

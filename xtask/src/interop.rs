@@ -26,10 +26,10 @@ pub(crate) fn run(steps: &mut Steps, filter: &[&str]) -> Result<()> {
         return Ok(());
     }
     let mut command = cargo();
-    // One at a time: each starts a grid, and two grids are too much for two cores.
+    // Two at a time: each starts a grid, and more are too much for two cores.
     command
         .args(["test", "--workspace", "--test", "interop", "--"])
-        .args(["--test-threads=1", "--nocapture"])
+        .args(["--test-threads=2", "--nocapture"])
         .args(filter)
         .env(TAHOE, tahoe)
         .env(TALLAC, binary(steps.root(), "debug"));

@@ -1,5 +1,7 @@
 //! What goes wrong between client and server.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -310,6 +312,36 @@ async fn connections_beyond_the_limit_wait_their_turn() {
     for version in futures_util::future::join_all(versions).await {
         version.unwrap();
     }
+}
+
+#[tokio::test]
+async fn many_requests_at_once_share_a_few_connections() {
+    let served = Served::start().await;
+    let port = served.nurl.locations()[0].port();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let location = Location::new("127.0.0.1", listener.local_addr().unwrap().port()).unwrap();
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let count = accepted.clone();
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(async move {
+                let mut far = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+            });
+        }
+    });
+    let nurl = Nurl::new(served.nurl.spki_hash().clone(), location, served.nurl.swissnum().clone());
+    let client = GbsClient::new(&[nurl], &Ways::direct()).unwrap();
+    for _ in 0..3 {
+        let lists = (0..64).map(|_| client.list(ShareKind::Immutable, SI));
+        for list in futures_util::future::join_all(lists).await {
+            assert!(list.unwrap().is_empty());
+        }
+    }
+    // A few when answers come fast; more when the machine is slow, but none anew in each round.
+    let accepted = accepted.load(Ordering::Relaxed);
+    assert!(accepted <= 40, "{accepted} connections for 64 requests at a time");
 }
 
 #[tokio::test]

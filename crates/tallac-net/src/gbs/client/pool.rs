@@ -3,12 +3,15 @@
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, header};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use tallac_core::storage::StorageError;
+use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::ClientLimits;
 use super::body::RequestBody;
@@ -21,6 +24,15 @@ const BUFFER_LEN: usize = 128 * 1024;
 
 /// Longest head of an answer.
 const HEAD_LEN_MAX: usize = 16 * 1024;
+
+/// So many connections may be busy before a request waits for one of them.
+const BUSY_MIN: usize = 4;
+
+/// Longest that a request waits for a connection that others use, before a new one may be made.
+const PATIENCE_MAX: Duration = Duration::from_millis(100);
+
+/// After so many times that, a new one is made whatever else is being done.
+const PATIENCE_ROUNDS: u32 = 4;
 
 /// One place where the server may be.
 struct Target {
@@ -36,7 +48,53 @@ pub(super) struct Pool {
     /// Which target worked last.
     preferred: AtomicUsize,
     idle: Mutex<Vec<Connection>>,
+    /// Tells one who waits that a connection was put back.
+    returned: Notify,
+    counts: Arc<Counts>,
+    /// How long it took to connect, the last time.
+    connecting_took: Mutex<Duration>,
     limits: ClientLimits,
+}
+
+/// How many connections there are.
+#[derive(Default)]
+struct Counts {
+    /// Idle and busy ones, and those that are being made.
+    all: AtomicUsize,
+    /// Those that are being made.
+    opening: AtomicUsize,
+}
+
+/// Counts a connection for as long as there is one.
+struct Counted(Arc<Counts>);
+
+impl Counted {
+    fn new(counts: &Arc<Counts>) -> Self {
+        counts.all.fetch_add(1, Ordering::Relaxed);
+        Self(counts.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.all.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Counts an attempt to connect while it lasts.
+struct Opening<'a>(&'a Counts);
+
+impl<'a> Opening<'a> {
+    fn new(counts: &'a Counts) -> Self {
+        counts.opening.fetch_add(1, Ordering::Relaxed);
+        Self(counts)
+    }
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        self.0.opening.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A connection that nobody else uses at the moment.
@@ -45,6 +103,7 @@ pub(super) struct Connection {
     /// Whether it has carried a request before, so that it may be stale.
     pub(super) is_used: bool,
     target: usize,
+    _counted: Counted,
 }
 
 impl Pool {
@@ -69,7 +128,15 @@ impl Pool {
                 })
             }));
         }
-        Ok(Self { targets, preferred: AtomicUsize::new(0), idle: Mutex::default(), limits })
+        Ok(Self {
+            targets,
+            preferred: AtomicUsize::new(0),
+            idle: Mutex::default(),
+            returned: Notify::new(),
+            counts: Arc::default(),
+            connecting_took: Mutex::new(PATIENCE_MAX),
+            limits,
+        })
     }
 
     pub(super) fn locations(&self) -> Vec<&Location> {
@@ -81,14 +148,48 @@ impl Pool {
     }
 
     /// A connection that was kept and seems to work still, or a new one.
+    ///
+    /// Many short requests at once share a few connections: to make one takes longer, and far
+    /// more work on both sides, than to wait until another request is answered. Where answers are
+    /// slow, more are made, first a few, then ever more at a time.
     pub(super) async fn connection(&self) -> Result<Connection, StorageError> {
+        let begun = Instant::now();
         loop {
-            let Some(mut kept) = self.idle().pop() else { return self.connect().await };
-            let ready = kept.sender.ready();
-            if let Ok(Ok(())) = tokio::time::timeout(self.limits.connect_timeout, ready).await {
+            if let Some(kept) = self.kept().await {
                 return Ok(kept);
             }
+            let all = self.counts.all.load(Ordering::Relaxed);
+            let opening = self.counts.opening.load(Ordering::Relaxed);
+            let (patience, waited) = (self.patience(all), begun.elapsed());
+            if all < BUSY_MIN
+                || waited >= patience && opening < BUSY_MIN.max(all.saturating_sub(opening))
+                || waited >= patience * PATIENCE_ROUNDS
+            {
+                return self.connect().await;
+            }
+            let _ = tokio::time::timeout(patience, self.returned.notified()).await;
         }
+    }
+
+    /// One that was kept and seems to work still.
+    async fn kept(&self) -> Option<Connection> {
+        loop {
+            let mut kept = self.idle().pop()?;
+            let ready = kept.sender.ready();
+            if let Ok(Ok(())) = tokio::time::timeout(self.limits.connect_timeout, ready).await {
+                return Some(kept);
+            }
+        }
+    }
+
+    /// How long to wait for a connection that others use, of so many: about as long as it takes to
+    /// make one, and longer for one that would not be kept afterwards.
+    fn patience(&self, all: usize) -> Duration {
+        if all >= self.limits.idle_connections_max {
+            return PATIENCE_MAX;
+        }
+        let took = *self.connecting_took.lock().expect("no holder of this lock panics");
+        took.clamp(Duration::from_millis(1), PATIENCE_MAX)
     }
 
     /// A new connection, after one that was kept turned out to be stale: the others most likely
@@ -105,6 +206,7 @@ impl Pool {
         let mut idle = self.idle();
         if idle.len() < self.limits.idle_connections_max && !connection.sender.is_closed() {
             idle.push(connection);
+            self.returned.notify_one();
         }
     }
 
@@ -135,8 +237,14 @@ impl Pool {
     async fn connect_to(&self, index: usize) -> Result<Connection, StorageError> {
         let target = &self.targets[index];
         let limit = target.route.patience(self.limits.connect_timeout);
+        let (begun, counted) = (Instant::now(), Counted::new(&self.counts));
+        let _opening = Opening::new(&self.counts);
         match tokio::time::timeout(limit, open(target)).await {
-            Ok(Ok(sender)) => Ok(Connection { sender, is_used: false, target: index }),
+            Ok(Ok(sender)) => {
+                *self.connecting_took.lock().expect("no holder of this lock panics") =
+                    begun.elapsed();
+                Ok(Connection { sender, is_used: false, target: index, _counted: counted })
+            }
             Ok(Err(error)) => {
                 Err(StorageError::Unreachable(format!("{}: {error}", target.location)))
             }
