@@ -18,9 +18,11 @@ mod node_files;
 mod node_pages;
 mod nodes;
 mod odd_input;
+mod reload;
 #[path = "../../../wormhole/tests/it/server.rs"]
 mod rendezvous;
 mod running;
+mod telemetry;
 mod usage;
 
 use std::path::Path;

@@ -76,7 +76,7 @@ fn introducer(directory: &NodeDirectory, running: Option<u32>, findings: &mut Fi
         Ok(config) => config,
         Err(error) => return machine::bad_settings(&error, findings),
     };
-    machine::settings("an introducer", &config.warnings, findings);
+    machine::settings("an introducer", &[], findings);
     ports::check((config.web_port.as_ref(), &config.tub), running, findings);
 }
 
