@@ -51,7 +51,7 @@ fn files_of_web_static_are_served() {
     fs::write(gateway.join("tahoe.cfg"), settings).unwrap();
     fs::create_dir(gateway.join("site")).unwrap();
     fs::write(gateway.join("site/hello.txt"), "here it is").unwrap();
-    let grid = crate::nodes::run_grid(&dir);
+    let grid = run_grid(&dir);
     assert_eq!(page(&dir, "static/hello.txt"), "here it is");
     grid.terminate();
 }
