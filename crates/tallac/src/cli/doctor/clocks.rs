@@ -15,7 +15,7 @@ use super::finding::Findings;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Clocks that are this far apart, in seconds, are not set by NTP.
-const APART_MAX_S: i64 = 60;
+const APART_MAX_S: u64 = 60;
 
 /// Asks all servers that speak HTTPS for the time. One that does not answer is told of elsewhere.
 pub(super) async fn check(
@@ -50,7 +50,7 @@ fn parse(date: &str) -> Option<i64> {
 
 /// Tells of servers and the seconds that their clocks are ahead.
 fn tell(clocks: &[(String, i64)], findings: &mut Findings) {
-    let is_off = |ahead: i64| ahead.abs() > APART_MAX_S;
+    let is_off = |ahead: i64| ahead.unsigned_abs() > APART_MAX_S;
     let off = clocks.iter().filter(|(_, ahead)| is_off(*ahead)).count();
     if clocks.is_empty() {
         return findings.note("clock", "no server told what its clock shows");
@@ -58,8 +58,8 @@ fn tell(clocks: &[(String, i64)], findings: &mut Findings) {
     let own = "this machine's clock is wrong, most likely: set it, best with NTP";
     let theirs = "ask the operator of that server to set its clock, best with NTP";
     for (name, ahead) in clocks.iter().filter(|(_, ahead)| is_off(*ahead)) {
-        let (direction, apart) =
-            if *ahead > 0 { ("ahead of", *ahead) } else { ("behind", ahead.saturating_neg()) };
+        let direction = if *ahead > 0 { "ahead of" } else { "behind" };
+        let apart = ahead.unsigned_abs();
         let what = format!(
             "the clock of {name} is {apart} s {direction} this machine's: one of them sees leases \
              and certificates end too early or too late"
