@@ -22,12 +22,12 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn make(dir: &Path, args: &[&str]) {
+pub(crate) fn make(dir: &Path, args: &[&str]) {
     let done = tallac(dir, args);
     assert_eq!((done.status, done.err.as_str()), (0, ""), "{args:?}");
 }
 
-fn set(dir: &Path, node: &str, old: &str, new: &str) {
+pub(crate) fn set(dir: &Path, node: &str, old: &str, new: &str) {
     let file = dir.join(node).join("tahoe.cfg");
     let settings = fs::read_to_string(&file).unwrap();
     assert!(settings.contains(old), "{settings}");

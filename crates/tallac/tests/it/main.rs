@@ -13,6 +13,7 @@ mod helper;
 mod hidden_nodes;
 mod introducers;
 mod invite;
+mod log_secrets;
 mod maintain;
 mod node_files;
 mod node_pages;

@@ -7,6 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::node_pages::secrets;
 use crate::nodes::{GRID_RUNS, Running, gateway, make_file, make_grid};
@@ -145,6 +146,19 @@ fn a_collector_that_is_not_there_holds_nothing_up() {
     set_endpoint(&dir, &format!("http://127.0.0.1:{port}"));
     let (_, log) = use_grid(&dir, &[("OTEL_BSP_SCHEDULE_DELAY", "50")]);
     assert_eq!(log.matches("takes no traces, they are dropped").count(), 1, "{log}");
+}
+
+#[test]
+fn a_collector_that_never_answers_holds_nothing_up() {
+    let (_guard, dir) = scratch();
+    make_grid(&dir, &["--servers", "2"]);
+    // Connections are made, and nobody takes them.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    set_endpoint(&dir, &format!("http://{}", silent.local_addr().unwrap()));
+    let began = Instant::now();
+    use_grid(&dir, &[("OTEL_BSP_SCHEDULE_DELAY", "50")]);
+    assert!(began.elapsed() < Duration::from_secs(60), "it ends without waiting");
+    drop(silent);
 }
 
 #[test]
