@@ -74,10 +74,14 @@ impl Maintained {
 
     async fn run(&self, stop: CancellationToken) -> Result<()> {
         let mut wanted = self.0.wanted.subscribe();
-        wanted.mark_unchanged();
         loop {
-            let until_changed = stop.child_token();
-            let now = self.now();
+            let settings = wanted.borrow_and_update().clone();
+            if self.now().as_ref().map(Maintenance::config) != settings.as_ref() {
+                // The last one has saved how far it is, which the next one reads.
+                let next = self.open(settings.as_ref())?;
+                *self.lock() = next;
+            }
+            let (until_changed, now) = (stop.child_token(), self.now());
             let work = async {
                 match now {
                     Some(maintenance) => maintenance.run(until_changed.clone()).await,
@@ -93,10 +97,6 @@ impl Maintained {
             if stop.is_cancelled() {
                 return Ok(());
             }
-            // The last one has saved how far it is, which the next one reads.
-            let settings = wanted.borrow_and_update().clone();
-            let next = self.open(settings.as_ref())?;
-            *self.lock() = next;
         }
     }
 
