@@ -55,6 +55,17 @@ byte_id!(
     StorageIndex,
     16
 );
+impl StorageIndex {
+    /// Its first five characters: enough to tell files apart in a trace, and too little to ask for
+    /// one.
+    #[must_use]
+    pub fn abbreviated(&self) -> String {
+        let mut text = self.to_string();
+        text.truncate(5);
+        text
+    }
+}
+
 byte_id!(
     /// The identity of a node for leases and write enablers: SHA-1 of its certificate
     /// (section 6.2), 20 bytes, 32 characters.

@@ -14,4 +14,5 @@ pub mod mutable;
 mod patience;
 pub mod servers;
 pub mod source;
+mod spans;
 pub mod upload;

@@ -9,11 +9,9 @@ use crate::clock::Clock;
 use crate::crawl::CrawlPace;
 use crate::expiry::ExpiryPolicy;
 
-/// What a storage server is told when it starts.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// The storage directory, which holds `shares` (section 3.5). Made if it is not there.
-    pub dir: PathBuf,
+/// What a storage server takes and keeps. It may change while the server runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Limits {
     /// Bytes of the file system to leave free.
     pub reserved_space: u64,
     /// Bytes that share files may have together, if that is limited. While the lease index is made
@@ -21,6 +19,17 @@ pub struct Config {
     pub max_use: Option<u64>,
     /// Takes no new shares.
     pub readonly: bool,
+    /// Which leases run out.
+    pub expiry: ExpiryPolicy,
+}
+
+/// What a storage server is told when it starts.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The storage directory, which holds `shares` (section 3.5). Made if it is not there.
+    pub dir: PathBuf,
+    /// What it takes and keeps.
+    pub limits: Limits,
     /// What [`ServerVersion`](tallac_core::storage::ServerVersion) says that this is.
     pub application_version: String,
     /// The identity of this server, which mutable containers name as the one that took their
@@ -28,8 +37,6 @@ pub struct Config {
     pub node: TubId,
     /// Bytes of the journal of mutable and small shares; it takes no room before the first change.
     pub journal_len: u64,
-    /// Which leases run out.
-    pub expiry: ExpiryPolicy,
     /// How fast the crawlers go.
     pub pace: CrawlPace,
     /// Where the time comes from.
@@ -42,13 +49,10 @@ impl Config {
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
-            reserved_space: 0,
-            max_use: None,
-            readonly: false,
+            limits: Limits::default(),
             application_version: concat!("tallac/", env!("CARGO_PKG_VERSION")).to_owned(),
             node: TubId::new([0; TubId::LEN]),
             journal_len: 4 << 20,
-            expiry: ExpiryPolicy::default(),
             pace: CrawlPace::default(),
             clock: Clock::system(),
         }

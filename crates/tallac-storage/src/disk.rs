@@ -52,8 +52,8 @@ pub(crate) struct Disk {
     shares: PathBuf,
     incoming: PathBuf,
     advisories: PathBuf,
-    reserved_space: u64,
-    readonly: bool,
+    reserved_space: AtomicU64,
+    readonly: AtomicBool,
     /// Prefix directories whose entry in `shares` is known to be on the disk, by the first ten
     /// bits of the storage index.
     durable_prefixes: Vec<AtomicBool>,
@@ -100,8 +100,8 @@ impl Disk {
             shares,
             incoming,
             advisories,
-            reserved_space: config.reserved_space,
-            readonly: config.readonly,
+            reserved_space: AtomicU64::new(config.limits.reserved_space),
+            readonly: AtomicBool::new(config.limits.readonly),
             durable_prefixes: (0..1024).map(|_| AtomicBool::new(false)).collect(),
             journal: Journal::new(dir, config.journal_len),
             directories: RwLock::default(),
@@ -109,16 +109,23 @@ impl Disk {
         })
     }
 
+    /// Leaves this much free from now on, or all there is if it is to take nothing.
+    pub(crate) fn set_reserve(&self, reserved_space: u64, readonly: bool) {
+        self.reserved_space.store(reserved_space, Ordering::Relaxed);
+        self.readonly.store(readonly, Ordering::Relaxed);
+    }
+
     pub(crate) fn room(&self) -> io::Result<Room> {
         let StatVfs { f_frsize, f_blocks, f_bfree, f_bavail, .. } =
             rustix::fs::statvfs(&self.shares)?;
         let free_for_nonroot = f_bavail.saturating_mul(f_frsize);
-        let available = free_for_nonroot.saturating_sub(self.reserved_space);
+        let available =
+            free_for_nonroot.saturating_sub(self.reserved_space.load(Ordering::Relaxed));
         Ok(Room {
             total: f_blocks.saturating_mul(f_frsize),
             free_for_root: f_bfree.saturating_mul(f_frsize),
             free_for_nonroot,
-            available: if self.readonly { 0 } else { available },
+            available: if self.readonly.load(Ordering::Relaxed) { 0 } else { available },
         })
     }
 

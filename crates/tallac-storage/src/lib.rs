@@ -17,7 +17,7 @@ mod server;
 mod stats;
 
 pub use clock::Clock;
-pub use config::{Config, OpenError};
+pub use config::{Config, Limits, OpenError};
 pub use crawl::CrawlPace;
 pub use expiry::{ExpiryMode, ExpiryPolicy};
 pub use index::{Amount, Amounts, Day, IndexError, LeaseIndex};

@@ -19,7 +19,7 @@ mod small_share_tests;
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use tallac_core::ids::{ShareNumber, StorageIndex};
@@ -31,7 +31,7 @@ use tallac_core::storage::{
 };
 
 use crate::advisory;
-use crate::config::{Config, OpenError};
+use crate::config::{Config, Limits, OpenError};
 use crate::container::immutable::{ContainerError, SHARE_SIZE_MAX, Version};
 use crate::container::lease::{Lease, OWNER_OF_ADDED, OWNER_OF_UPLOAD};
 use crate::container::mutable;
@@ -60,6 +60,8 @@ pub struct DiskServer {
 #[derive(Debug)]
 pub(crate) struct Shared {
     config: Config,
+    /// Those of now; `config` has those of the start.
+    limits: RwLock<Arc<Limits>>,
     disk: Disk,
     uploads: Uploads,
     lease_locks: [Mutex<()>; LEASE_LOCK_COUNT],
@@ -90,6 +92,7 @@ impl DiskServer {
         let (crawlers, index) = (Crawlers::load(&config), Keeper::new(&config.dir));
         let (uploads, lease_locks) = (Uploads::default(), Default::default());
         let shared = Shared {
+            limits: RwLock::new(Arc::new(config.limits.clone())),
             config,
             disk,
             uploads,
@@ -100,6 +103,20 @@ impl DiskServer {
             is_settling: AtomicBool::new(false),
         };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// What it takes and keeps at present.
+    #[must_use]
+    pub fn limits(&self) -> Arc<Limits> {
+        self.shared.limits()
+    }
+
+    /// Takes and keeps this from now on. Uploads that are under way go on, and a crawler looks by
+    /// the new policy from the next storage index on.
+    pub fn set_limits(&self, limits: Limits) {
+        self.shared.disk.set_reserve(limits.reserved_space, limits.readonly);
+        let mut now = self.shared.limits.write().unwrap_or_else(PoisonError::into_inner);
+        *now = Arc::new(limits);
     }
 
     /// What a status page shows.
@@ -175,6 +192,10 @@ impl Shared {
         self.config.clock.now()
     }
 
+    pub(crate) fn limits(&self) -> Arc<Limits> {
+        Arc::clone(&self.limits.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Room for new shares: what is promised to uploads and not yet written is taken off.
     fn available(&self) -> u64 {
         self.disk.available().saturating_sub(self.uploads.unwritten()).min(self.quota_left())
@@ -182,7 +203,7 @@ impl Shared {
 
     /// What the quota leaves; what is promised to uploads is taken off.
     fn quota_left(&self) -> u64 {
-        self.config.max_use.map_or(u64::MAX, |max| {
+        self.limits().max_use.map_or(u64::MAX, |max| {
             let (_, promised) = self.uploads.summary();
             max.saturating_sub(self.index.used()).saturating_sub(promised)
         })
@@ -201,19 +222,19 @@ impl Shared {
 
     fn stats(&self) -> Result<Stats, StorageError> {
         let room = self.disk.room().map_err(|error| storage_error("find room for", &error))?;
-        let (upload_count, allocated) = self.uploads.summary();
+        let (limits, (upload_count, allocated)) = (self.limits(), self.uploads.summary());
         let available = room.available.min(self.quota_left());
         Ok(Stats {
             accepting_immutable_shares: available > 0,
             allocated,
             upload_count,
-            reserved_space: self.config.reserved_space,
+            reserved_space: limits.reserved_space,
             disk_total: room.total,
             disk_used: room.total.saturating_sub(room.free_for_root),
             disk_free_for_root: room.free_for_root,
             disk_free_for_nonroot: room.free_for_nonroot,
             disk_avail: available,
-            max_use: self.config.max_use,
+            max_use: limits.max_use,
             used: self.index.used(),
         })
     }
@@ -268,11 +289,12 @@ impl Shared {
         let lease = Lease::new(OWNER_OF_UPLOAD, &request.lease, form, now.as_secs());
         let size = request.allocated_size;
         let mut room = self.available().min(SHARE_SIZE_MAX);
+        let readonly = self.limits().readonly;
         let (mut allocated, mut fresh) = (BTreeSet::new(), Vec::new());
         for number in request.share_numbers.difference(there) {
             let key = ShareKey { storage_index: request.storage_index, number: *number };
             let upload = Upload::new(key, size, request.upload_secret.clone(), lease.clone(), now);
-            let fits = size <= room && !self.config.readonly;
+            let fits = size <= room && !readonly;
             match self.uploads.start_if(fits, upload) {
                 Start::New(upload) => {
                     room -= size;

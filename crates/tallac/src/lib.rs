@@ -14,3 +14,4 @@ pub mod maintain;
 mod node;
 pub mod node_files;
 mod progress;
+mod telemetry;

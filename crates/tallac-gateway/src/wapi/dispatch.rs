@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use http::Method;
 use http::request::Parts;
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use super::asked::Asked;
 use super::download::Get;
@@ -29,8 +31,21 @@ pub(super) async fn answer(
     }
     let route = Route::parse(head.uri.path())?;
     let (started, kind) = (Instant::now(), pages::kind(&head.method, &route));
-    let answer = answer_at(state, head, body, route).await;
+    // The path is left out: it may have caps in it.
+    let span = tracing::info_span!(
+        "web request",
+        method = head.method.as_str(),
+        kind = pages::kind_name(kind),
+        status = Empty,
+        otel.kind = "server",
+        otel.status_code = Empty
+    );
+    let answer = answer_at(state, head, body, route).instrument(span.clone()).await;
     let status = answer.as_ref().map_or_else(WebError::status, Reply::status_code);
+    span.record("status", status.as_u16());
+    if status.is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
     state.metrics.note(kind, started.elapsed(), status);
     answer
 }

@@ -11,6 +11,7 @@ use futures_util::StreamExt as _;
 use tallac_core::cap::FileCap;
 use tallac_core::dirnode::Node;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
 
 use super::{CheckOptions, CheckResults, Checker, RepairResults};
 use crate::directory::{DirectoryIoError, Visit, VisitStream};
@@ -66,7 +67,8 @@ where
 {
     let items = walk.map(move |visit| {
         let cap = visit.as_ref().ok().and_then(|visit| visit.node.cap()?.file().cloned());
-        let results = cap.map(|cap| AbortOnDropHandle::new(tokio::spawn(check(cap))));
+        let results =
+            cap.map(|cap| AbortOnDropHandle::new(tokio::spawn(check(cap).in_current_span())));
         async move {
             let results = match results {
                 None => None,

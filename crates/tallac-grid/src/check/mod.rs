@@ -23,6 +23,7 @@ pub use results::{
 };
 
 use tallac_core::cap::FileCap;
+use tracing::Instrument as _;
 
 use crate::grid::Grid;
 
@@ -49,6 +50,10 @@ impl Checker {
     /// Looks for the shares of a file, or of the file that keeps a directory, with any cap of it.
     /// Nothing for a literal one, which has no shares.
     pub async fn check(&self, cap: &FileCap, options: CheckOptions) -> Option<CheckResults> {
+        self.check_any(cap, options).instrument(span("check", cap, options)).await
+    }
+
+    async fn check_any(&self, cap: &FileCap, options: CheckOptions) -> Option<CheckResults> {
         match cap {
             FileCap::Lit(_) => None,
             FileCap::ChkRead(cap) => Some(self.check_immutable(&cap.to_verifier(), options).await),
@@ -66,6 +71,10 @@ impl Checker {
         cap: &FileCap,
         options: CheckOptions,
     ) -> Option<RepairResults> {
+        self.repair_any(cap, options).instrument(span("check and repair", cap, options)).await
+    }
+
+    async fn repair_any(&self, cap: &FileCap, options: CheckOptions) -> Option<RepairResults> {
         match cap {
             FileCap::Lit(_) => None,
             FileCap::ChkRead(cap) => Some(self.repair_immutable(&cap.to_verifier(), options).await),
@@ -75,4 +84,15 @@ impl Checker {
             }
         }
     }
+}
+
+/// What a trace tells of a check.
+fn span(what: &'static str, cap: &FileCap, options: CheckOptions) -> tracing::Span {
+    tracing::info_span!(
+        "check",
+        otel.name = what,
+        verify = options.verify,
+        add_lease = options.add_lease,
+        storage_index = cap.storage_index().map(|index| index.abbreviated())
+    )
 }

@@ -20,6 +20,7 @@ use tallac_core::hash::{sha256d, truncate};
 use tallac_core::storage::BoxFuture;
 use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
 
 use super::{Directories, DirectoryIoError};
 use crate::blocking::blocking_if;
@@ -180,7 +181,7 @@ impl<R: Reader> Walk<R> {
         for pending in self.pending.iter_mut().rev().take(AHEAD) {
             if pending.read.is_none() && self.reads.has_room() {
                 let read = Arc::clone(&self.reads).ahead(pending.cap.clone());
-                pending.read = Some(AbortOnDropHandle::new(tokio::spawn(read)));
+                pending.read = Some(AbortOnDropHandle::new(tokio::spawn(read.in_current_span())));
             }
         }
     }

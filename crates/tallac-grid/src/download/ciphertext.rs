@@ -53,7 +53,8 @@ impl Ciphertext {
     /// All of it, in order.
     pub(crate) fn stream(&self) -> PlaintextStream {
         let all = 0..self.ueb.geometry.size();
-        self.downloader.stream(Arc::clone(&self.file), self.ueb.geometry, all).boxed()
+        let span = tracing::Span::current();
+        self.downloader.stream(Arc::clone(&self.file), self.ueb.geometry, all, span).boxed()
     }
 
     /// Shares that turned out to be corrupt until now.

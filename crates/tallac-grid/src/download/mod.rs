@@ -33,9 +33,12 @@ use futures_util::{StreamExt, TryStreamExt};
 use tallac_core::cap::ChkReadCap;
 use tallac_core::immutable::Geometry;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Span;
+use tracing::field::Empty;
 
 use crate::grid::Grid;
 use crate::history::{Counter, Kind, Reading};
+use crate::spans;
 use crate::upload::ImmutableCap;
 use pool::File;
 
@@ -93,8 +96,15 @@ impl Downloader {
         }
         let size = range.end - range.start;
         self.grid.history().count(Counter::FilesDownloaded, Counter::BytesDownloaded, size);
-        let (file, geometry, reading) = self.open(cap, &range).await?;
-        let pieces = self.stream(file, geometry, range);
+        let span = tracing::info_span!(
+            "download",
+            offset = range.start,
+            size,
+            storage_index = cap.storage_index().abbreviated(),
+            otel.status_code = Empty
+        );
+        let (file, geometry, reading) = spans::within(span.clone(), self.open(cap, &range)).await?;
+        let pieces = self.stream(file, geometry, range, span);
         Ok(Box::pin(pieces.inspect_ok(move |piece| reading.gave(piece.len() as u64))))
     }
 
@@ -104,6 +114,7 @@ impl Downloader {
         file: Arc<File>,
         geometry: Geometry,
         range: Range<u64>,
+        span: Span,
     ) -> impl Stream<Item = Result<Bytes, DownloadError>> + Send + 'static {
         let grid = self.grid.clone();
         let runs = futures_util::stream::iter(runs(geometry, range.clone()));
@@ -112,7 +123,15 @@ impl Downloader {
             let range = range.clone();
             let first = geometry.segment_offset(segments.start);
             let running = Arc::clone(&file);
-            let run = tokio::spawn(async move { running.run(segments).await });
+            let fetching = tracing::info_span!(
+                parent: &span,
+                "fetch segments",
+                first = segments.start,
+                count = segments.end - segments.start,
+                otel.status_code = Empty
+            );
+            let run = async move { spans::within(fetching, running.run(segments)).await };
+            let run = tokio::spawn(run);
             async move {
                 let plaintext = match AbortOnDropHandle::new(run).await {
                     Ok(result) => result.inspect_err(|_| grid.open_files().drop_file(&file))?,

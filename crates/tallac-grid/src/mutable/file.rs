@@ -11,6 +11,7 @@ use tallac_core::hash::Hash;
 use tallac_core::mutable::{CHECKSTRING_LEN_MAX, Header, MutableKeyPair, Salt, VersionId};
 use tallac_core::storage::{ReadVector, SlotReadRequest, StorageError};
 use tokio::sync::RwLock;
+use tracing::field::Empty;
 
 use super::query::{self, Subject};
 use super::retrieve::{self, Retrieved};
@@ -19,6 +20,7 @@ use super::{MUTABLE_SIZE_MAX, MutableError};
 use crate::grid::Grid;
 use crate::history::{Counter, Kind};
 use crate::patience::{Patience, gather};
+use crate::spans;
 
 /// Contents up to this size are remembered, in bytes.
 pub(super) const CACHED_MAX: usize = 1 << 20;
@@ -341,7 +343,14 @@ impl MutableFile {
             (state.size, state.encoding) = (Some(size), Some(geometry.encoding()));
         });
         history.count(Counter::FilesRetrieved, Counter::BytesRetrieved, size);
-        let fetched = self.fetch_from(snapshot, segments).await?;
+        let span = tracing::info_span!(
+            "retrieve",
+            size,
+            segments = segments.end - segments.start,
+            storage_index = index.abbreviated(),
+            otel.status_code = Empty
+        );
+        let fetched = spans::within(span, self.fetch_from(snapshot, segments)).await?;
         watched.done();
         Ok(fetched)
     }

@@ -24,6 +24,8 @@ use tallac_core::storage::{
     ReadVector, ShareChange, SlotWriteAnswer, SlotWriteRequest, StorageError, TestVector,
     WriteVector,
 };
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use super::MutableError;
 use super::query::FRONT_LEN;
@@ -139,7 +141,16 @@ impl Publish<'_> {
             (state.size, state.encoding) = (Some(size), Some(geometry.encoding()));
         });
         history.count(Counter::FilesPublished, Counter::BytesPublished, size);
-        let outcome = self.put(map).await;
+        let span = tracing::info_span!(
+            "publish",
+            size,
+            storage_index = self.storage_index.abbreviated(),
+            otel.status_code = Empty
+        );
+        let outcome = self.put(map).instrument(span.clone()).await;
+        if matches!(outcome, Outcome::Failed(_)) {
+            span.record("otel.status_code", "ERROR");
+        }
         if let Outcome::Published(map) = &outcome {
             watched.note(|state| {
                 for (number, place, _) in map.shares_of(&self.header) {

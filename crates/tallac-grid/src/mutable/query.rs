@@ -10,6 +10,7 @@ use tallac_core::cap::{FileCap, Fingerprint, MutableFormat};
 use tallac_core::ids::StorageIndex;
 use tallac_core::storage::{ReadVector, ShareKind, SlotReadAnswer, SlotReadRequest, StorageError};
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument as _;
 
 use super::servermap::{MapUpdate, Mode, ServerMap};
 use crate::grid::Grid;
@@ -54,7 +55,7 @@ pub(crate) async fn update(grid: &Grid, subject: Subject, mode: Mode) -> ServerM
         Mode::Read => grid.servers().ring(&subject.storage_index),
         Mode::Write | Mode::Check => grid.servers().whole_ring(&subject.storage_index),
     };
-    ask(grid, subject, mode, (servers, FRONT_LEN)).await
+    ask(grid, subject, mode, (servers, FRONT_LEN)).instrument(span(subject, mode)).await
 }
 
 /// Makes a map of all shares that these servers have, of which so many bytes are read.
@@ -64,7 +65,13 @@ pub(crate) async fn survey(
     servers: Vec<Arc<GridServer>>,
     front_len: u64,
 ) -> ServerMap {
-    ask(grid, subject, Mode::Check, (servers, front_len)).await
+    let span = span(subject, Mode::Check);
+    ask(grid, subject, Mode::Check, (servers, front_len)).instrument(span).await
+}
+
+fn span(subject: Subject, mode: Mode) -> tracing::Span {
+    let storage_index = subject.storage_index.abbreviated();
+    tracing::info_span!("mapupdate", mode = mode.name(), storage_index)
 }
 
 async fn ask(

@@ -6,10 +6,12 @@ use bytes::Bytes;
 use tallac_core::hash::Hash;
 use tallac_core::ids::{ServerId, ShareNumber, StorageIndex};
 use tallac_core::immutable::{Encoder, EncodingError, Geometry, SEGMENTS_MAX};
+use tracing::field::Empty;
 
 use super::{UploadError, Uploader};
 use crate::history::Kind;
 use crate::source::UploadSource;
+use crate::spans;
 
 /// A file whose key we do not know.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +60,14 @@ impl Uploader {
             (state.size, state.has_key) = (Some(file.geometry.size()), true);
             state.encoding = Some(file.geometry.encoding());
         });
-        let (pushed, preexisting) = self.spread(source, encoder, to, &watched).await?;
+        let span = tracing::info_span!(
+            "upload",
+            size = file.geometry.size(),
+            storage_index = file.storage_index.abbreviated(),
+            otel.status_code = Empty
+        );
+        let spread = self.spread(source, encoder, to, &watched);
+        let (pushed, preexisting) = spans::within(span, spread).await?;
         watched.done();
         let (ueb, ueb_hash) = (pushed.ueb, pushed.ueb_hash);
         Ok(CiphertextResults { ueb, ueb_hash, pushed: pushed.shares, preexisting })

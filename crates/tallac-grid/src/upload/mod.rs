@@ -28,6 +28,7 @@ use tallac_core::helper::HelperError;
 use tallac_core::ids::{ServerId, ShareNumber, StorageIndex};
 use tallac_core::immutable::{Encoder, Geometry};
 use tokio::time::timeout;
+use tracing::field::Empty;
 
 use assisted::AssistedFile;
 
@@ -35,6 +36,7 @@ use crate::blocking::blocking;
 use crate::grid::Grid;
 use crate::history::{Counter, Kind, Operation, State};
 use crate::source::UploadSource;
+use crate::spans;
 
 /// Largest file, in bytes, that fits into its cap and is stored nowhere else.
 pub const LIT_SIZE_MAX: u64 = 55;
@@ -79,10 +81,21 @@ impl Uploader {
     /// [`UploadError`]; what was placed so far is then given up again.
     pub async fn upload(
         &self,
-        mut source: impl UploadSource,
+        source: impl UploadSource,
         options: UploadOptions,
     ) -> Result<UploadResults, UploadError> {
         let size = source.size();
+        let span =
+            tracing::info_span!("upload", size, storage_index = Empty, otel.status_code = Empty);
+        spans::within(span, self.upload_source(source, size, options)).await
+    }
+
+    async fn upload_source(
+        &self,
+        mut source: impl UploadSource,
+        size: u64,
+        options: UploadOptions,
+    ) -> Result<UploadResults, UploadError> {
         let history = self.grid.history();
         history.count(Counter::FilesUploaded, Counter::BytesUploaded, size);
         let watched = history.begin(Kind::Upload, None);
@@ -98,6 +111,7 @@ impl Uploader {
         let geometry = Geometry::for_upload(config.encoding, size, config.segment_size_max)?;
         let (source, key) = options.key.clone().resolve(source, geometry, config).await?;
         watched.set_storage_index(key.storage_index());
+        tracing::Span::current().record("storage_index", key.storage_index().abbreviated());
         watched.note(|state| {
             (state.has_key, state.encoding) = (true, Some(config.encoding));
         });

@@ -12,6 +12,7 @@ use tallac_core::immutable::{EncodedSegment, Geometry};
 use tallac_core::storage::{StorageError, WriteProgress, WriteRequest};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tracing::Instrument as _;
 
 use super::Progress;
 use super::encode::{Encoded, Segments};
@@ -68,7 +69,8 @@ impl Sending {
             total: share_size,
             data: Box::pin(data),
         };
-        let write = tokio::spawn(async move { storage.write(request).await });
+        let write = async move { storage.write(request).await };
+        let write = tokio::spawn(write.in_current_span());
         Self { share: room.share, held: BytesMut::new(), pieces, write }
     }
 

@@ -196,7 +196,8 @@ impl CycleToDate {
 
     /// The members that a status and the history have.
     fn report(&self, server: &Shared) -> Map<String, Value> {
-        let policy = server.policy();
+        let limits = server.limits();
+        let policy = &limits.expiry;
         let mut report = Map::new();
         report.insert("expiration-enabled".to_owned(), policy.is_enabled.into());
         report.insert("configured-expiration-mode".to_owned(), policy.to_json());

@@ -12,7 +12,6 @@ use crate::config::Config;
 use crate::crawl::buckets::BucketCounts;
 use crate::crawl::leases::{self, LeaseFindings};
 use crate::crawl::{self, Crawler, Job, Slice};
-use crate::expiry::ExpiryPolicy;
 use crate::index::IndexError;
 
 /// How long to sleep where a slice could not be worked.
@@ -60,12 +59,6 @@ impl Crawlers {
 }
 
 impl DiskServer {
-    /// Which leases run out.
-    #[must_use]
-    pub fn expiry(&self) -> &ExpiryPolicy {
-        self.shared.policy()
-    }
-
     /// Counts the storage indexes again and again, until it is dropped.
     pub async fn count_buckets(&self) {
         let [wait, _] = self.shared.config.pace.count;

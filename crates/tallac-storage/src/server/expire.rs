@@ -89,27 +89,27 @@ impl ShareSeen {
 }
 
 impl Shared {
-    pub(crate) const fn policy(&self) -> &ExpiryPolicy {
-        &self.config.expiry
-    }
-
     /// Looks at everything under a storage index, and does what the policy says.
     pub(crate) fn visit(&self, storage_index: &str) -> Result<BucketSeen, StorageError> {
         let Ok(storage_index) = storage_index.parse() else { return Ok(BucketSeen::default()) };
         let lock = self.slot_locks.of(storage_index);
         let _changing = lock.to_change();
         let leasing = self.leases_of(storage_index);
-        let mut bucket = self.look(storage_index).map_err(|error| local("look at", &error))?;
-        if !self.policy().is_enabled {
+        // The same for all of it: what one policy found is not deleted by another.
+        let limits = self.limits();
+        let policy = &limits.expiry;
+        let mut bucket =
+            self.look(storage_index, policy).map_err(|error| local("look at", &error))?;
+        if !policy.is_enabled {
             return Ok(bucket);
         }
         let is_empty = bucket.shares.is_empty();
         if bucket.shares.iter().any(|share| share.is_partly_over) {
             self.index.mark(storage_index);
         }
-        let has_deleted = self.expire_immutable(storage_index, &mut bucket);
+        let has_deleted = self.expire_immutable(storage_index, &mut bucket, policy);
         drop(leasing);
-        let has_deleted = self.expire_mutable(storage_index, &mut bucket)? || has_deleted;
+        let has_deleted = self.expire_mutable(storage_index, &mut bucket, policy)? || has_deleted;
         if has_deleted || is_empty {
             self.disk.tidy(storage_index).map_err(|error| local("delete", &error))?;
         }
@@ -122,15 +122,15 @@ impl Shared {
         let lock = self.slot_locks.of(storage_index);
         let _changing = lock.to_change();
         let _leasing = self.leases_of(storage_index);
-        self.look(storage_index).map_err(|error| local("look at", &error))
+        self.look(storage_index, &self.limits().expiry).map_err(|error| local("look at", &error))
     }
 
-    fn look(&self, storage_index: StorageIndex) -> io::Result<BucketSeen> {
+    fn look(&self, storage_index: StorageIndex, policy: &ExpiryPolicy) -> io::Result<BucketSeen> {
         let disk_bytes = self.disk.slot_size(storage_index).map_or(0, |size| size.disk_bytes);
         let mut bucket = BucketSeen { shares: Vec::new(), disk_bytes };
         for number in self.disk.list(storage_index)? {
             let mut seen = ShareSeen::new(number);
-            match self.look_at(ShareKey { storage_index, number }, &mut seen) {
+            match self.look_at(ShareKey { storage_index, number }, policy, &mut seen) {
                 Ok(()) => {}
                 Err(ShareFileError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
                     continue;
@@ -146,11 +146,16 @@ impl Shared {
         Ok(bucket)
     }
 
-    fn look_at(&self, key: ShareKey, seen: &mut ShareSeen) -> Result<(), ShareFileError> {
+    fn look_at(
+        &self,
+        key: ShareKey,
+        policy: &ExpiryPolicy,
+        seen: &mut ShareSeen,
+    ) -> Result<(), ShareFileError> {
         let size = self.disk.share_size(key)?;
         (seen.bytes, seen.disk_bytes) = (size.bytes, size.disk_bytes);
         let (kind, now_s) = (self.disk.kind(key)?, self.now().as_secs());
-        let has_run_out = |expiration| self.policy().has_run_out(kind, expiration, now_s);
+        let has_run_out = |expiration| policy.has_run_out(kind, expiration, now_s);
         match kind {
             ShareKind::Immutable => {
                 for lease in self.disk.open_share(key)?.leases() {
@@ -169,7 +174,12 @@ impl Shared {
     }
 
     /// Returns whether a share was deleted.
-    fn expire_immutable(&self, storage_index: StorageIndex, bucket: &mut BucketSeen) -> bool {
+    fn expire_immutable(
+        &self,
+        storage_index: StorageIndex,
+        bucket: &mut BucketSeen,
+        policy: &ExpiryPolicy,
+    ) -> bool {
         let mut has_deleted = false;
         for seen in bucket.shares.iter_mut() {
             let key = ShareKey { storage_index, number: seen.number };
@@ -179,7 +189,7 @@ impl Shared {
             let done = if seen.is_to_go() {
                 self.disk.delete_immutable(key).map_err(ShareFileError::from)
             } else {
-                self.drop_leases(key)
+                self.drop_leases(key, policy)
             };
             match done {
                 Ok(()) => seen.is_deleted = seen.is_to_go(),
@@ -191,10 +201,10 @@ impl Shared {
         has_deleted
     }
 
-    fn drop_leases(&self, key: ShareKey) -> Result<(), ShareFileError> {
+    fn drop_leases(&self, key: ShareKey, policy: &ExpiryPolicy) -> Result<(), ShareFileError> {
         self.disk.bring_home(key)?;
         let now_s = self.now().as_secs();
-        let keep = |expiration| !self.policy().has_run_out(ShareKind::Immutable, expiration, now_s);
+        let keep = |expiration| !policy.has_run_out(ShareKind::Immutable, expiration, now_s);
         let mut share: ShareFile = self.disk.open_share_to_change(key)?;
         share.drop_leases(|lease| keep(lease.expiration))
     }
@@ -205,11 +215,11 @@ impl Shared {
         &self,
         storage_index: StorageIndex,
         bucket: &mut BucketSeen,
+        policy: &ExpiryPolicy,
     ) -> Result<bool, StorageError> {
         let now_s = self.now().as_secs();
-        let keep = |lease: &SlotLease| {
-            !self.policy().has_run_out(ShareKind::Mutable, lease.expiration, now_s)
-        };
+        let keep =
+            |lease: &SlotLease| !policy.has_run_out(ShareKind::Mutable, lease.expiration, now_s);
         let mut change = Change { storage_index, shares: Vec::new() };
         let mut shares: BTreeMap<ShareNumber, SlotFile> = BTreeMap::new();
         for seen in &bucket.shares {

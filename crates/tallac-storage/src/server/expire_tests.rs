@@ -17,7 +17,7 @@ use crate::crawl::Crawler;
 use crate::crawl::leases::LeaseFindings;
 use crate::disk::fault::{die_after, is_dead};
 use crate::disk::{ShareFile, ShareKey, SlotFile};
-use crate::{Clock, Config, DiskServer, ExpiryMode, ExpiryPolicy};
+use crate::{Clock, Config, DiskServer, ExpiryMode, ExpiryPolicy, Limits};
 
 const DAY_S: u64 = 24 * 3600;
 const START_S: u64 = 1_700_000_000;
@@ -30,7 +30,8 @@ fn config(dir: &Path, time_s: &Arc<AtomicU64>, is_enabled: bool) -> Config {
     let clock = Clock::new(move || Duration::from_secs(time_s.load(Ordering::Relaxed)));
     let mode = ExpiryMode::Age { override_lease_duration_s: None };
     let expiry = ExpiryPolicy { is_enabled, mode, immutable: true, mutable: true };
-    Config { clock, expiry, ..Config::new(dir) }
+    let limits = Limits { expiry, ..Limits::default() };
+    Config { clock, limits, ..Config::new(dir) }
 }
 
 fn write(server: &DiskServer, slot: u8, secret: u8, shares: &[u8]) {

@@ -138,7 +138,7 @@ impl Shared {
 
     /// Refuses what would make the shares larger than the quota allows.
     fn make_room(&self, change: &Change, shares: &Shares) -> Result<(), StorageError> {
-        if self.config.max_use.is_none() {
+        if self.limits().max_use.is_none() {
             return Ok(());
         }
         let growths = change.shares.iter().map(|(number, op)| {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tallac_storage::{Clock, Config, CrawlStatus, DiskServer, ExpiryPolicy};
+use tallac_storage::{Clock, Config, CrawlStatus, DiskServer, ExpiryPolicy, Limits};
 
 use crate::common::{list, numbers, sample, upload};
 use crate::slots::{change, put};
@@ -101,7 +101,8 @@ async fn what_ran_out_goes_and_is_counted() {
     place.fill().await;
     place.wait(32);
     let expiry = ExpiryPolicy { is_enabled: true, mutable: false, ..ExpiryPolicy::default() };
-    let server = DiskServer::open(Config { expiry, ..place.config() }).unwrap();
+    let limits = Limits { expiry, ..Limits::default() };
+    let server = DiskServer::open(Config { limits, ..place.config() }).unwrap();
     upload(&server, 5, 0, &sample(10)).await.unwrap();
     let status = crawl(&server, HOUR / 2).await;
     let space = &status.lease_checker["history"]["0"]["space-recovered"];
@@ -159,7 +160,8 @@ async fn damaged_shares_are_named_and_stay() {
     crate::common::plant(place.dir.path(), 9, 1, b"\0\0\0\x09 no container of ours");
     place.wait(100);
     let expiry = ExpiryPolicy { is_enabled: true, ..ExpiryPolicy::default() };
-    let server = DiskServer::open(Config { expiry, ..place.config() }).unwrap();
+    let limits = Limits { expiry, ..Limits::default() };
+    let server = DiskServer::open(Config { limits, ..place.config() }).unwrap();
     let status = crawl(&server, HOUR / 2).await;
     let found = &status.lease_checker["history"]["0"];
     let name = crate::common::index(9).to_string();

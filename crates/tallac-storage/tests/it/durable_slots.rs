@@ -5,7 +5,7 @@ use std::path::Path;
 
 use futures_util::future;
 use tallac_core::storage::{StorageError, StorageServer as _};
-use tallac_storage::{Config, DiskServer};
+use tallac_storage::{Config, DiskServer, Limits};
 
 use crate::common::{index, lease, open, sample, share_path};
 use crate::killed;
@@ -156,7 +156,8 @@ async fn the_journal_is_emptied_when_nothing_happens() {
 #[tokio::test]
 async fn reserved_space_is_for_leases_only() {
     let dir = tempfile::tempdir().unwrap();
-    let config = Config { readonly: true, reserved_space: u64::MAX, ..Config::new(dir.path()) };
+    let limits = Limits { readonly: true, reserved_space: u64::MAX, ..Limits::default() };
+    let config = Config { limits, ..Config::new(dir.path()) };
     let server = DiskServer::open(config).unwrap();
     write_round(&server, 1, 0).await;
     for seed in 2..5 {

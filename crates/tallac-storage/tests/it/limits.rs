@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use tallac_core::storage::{ShareKind, StorageError, StorageServer as _};
-use tallac_storage::{Config, DiskServer};
+use tallac_storage::{Config, DiskServer, Limits};
 
 use crate::common::{allocate, incoming, index, lease, list, numbers, open, plant, sample, upload};
 
@@ -41,7 +41,8 @@ async fn a_share_already_there_takes_no_room_from_the_others() {
 async fn the_reserve_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     upload(&open(dir.path()), 1, 0, b"share").await.unwrap();
-    let config = Config { reserved_space: u64::MAX, ..Config::new(dir.path()) };
+    let limits = Limits { reserved_space: u64::MAX, ..Limits::default() };
+    let config = Config { limits, ..Config::new(dir.path()) };
     refuses_all_but_renewal(DiskServer::open(config).unwrap()).await;
 }
 
@@ -49,10 +50,26 @@ async fn the_reserve_is_left_alone() {
 async fn a_readonly_server_takes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     upload(&open(dir.path()), 1, 0, b"share").await.unwrap();
-    let config = Config { readonly: true, ..Config::new(dir.path()) };
+    let limits = Limits { readonly: true, ..Limits::default() };
+    let config = Config { limits, ..Config::new(dir.path()) };
     let server = DiskServer::open(config).unwrap();
     assert!(allocate(&server, 3, &[0], 0).await.unwrap().allocated.is_empty());
     refuses_all_but_renewal(server).await;
+}
+
+#[tokio::test]
+async fn limits_change_while_it_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = open(dir.path());
+    upload(&server, 1, 0, b"share").await.unwrap();
+    let before = server.limits();
+    server.set_limits(Limits { readonly: true, ..Limits::default() });
+    assert!(server.limits().readonly);
+    refuses_all_but_renewal(server.clone()).await;
+    server.set_limits(Limits { reserved_space: u64::MAX, ..Limits::default() });
+    refuses_all_but_renewal(server.clone()).await;
+    server.set_limits((*before).clone());
+    assert_eq!(allocate(&server, 3, &[0], 10).await.unwrap().allocated, numbers(&[0]));
 }
 
 async fn refuses_all_but_renewal(server: DiskServer) {

@@ -1,7 +1,7 @@
 //! A server that may use so much and no more.
 
 use tallac_core::storage::{StorageError, StorageServer as _};
-use tallac_storage::{Config, DiskServer};
+use tallac_storage::{Config, DiskServer, Limits};
 
 use crate::common::{allocate, numbers, sample, upload};
 use crate::slots::{change, cut, put};
@@ -16,7 +16,8 @@ async fn settle() {
 #[tokio::test(start_paused = true)]
 async fn a_full_server_refuses_before_any_byte_is_sent() {
     let dir = tempfile::tempdir().unwrap();
-    let open = || DiskServer::open(Config { max_use: Some(MAX), ..Config::new(dir.path()) });
+    let limits = || Limits { max_use: Some(MAX), ..Limits::default() };
+    let open = || DiskServer::open(Config { limits: limits(), ..Config::new(dir.path()) });
     upload(&open().unwrap(), 1, 0, &sample(20_000)).await.unwrap();
     let server = open().unwrap();
     let kept = server.clone();

@@ -15,9 +15,10 @@ use anyhow::{Context as _, Result, bail};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Registry};
+use tracing_subscriber::{EnvFilter, Registry, reload};
 
 use super::{Globals, definition};
+use crate::logging;
 
 const HELP: &str = "\
 Available destinations:
@@ -49,18 +50,19 @@ pub(super) fn help() -> ExitCode {
 }
 
 /// Starts the log. Warnings and errors go to standard error or to a file in its place; `-v` and
-/// `TALLAC_LOG` ask for more.
+/// `TALLAC_LOG` ask for more, or else `[log] level` of a node's `tallac.toml`.
 ///
 /// # Errors
 /// When a destination is none, or its file cannot be written.
 pub(super) fn start(globals: &Globals, instead: Option<&Path>) -> Result<()> {
     let level = match globals.verbose {
-        0 => "warn",
-        1 => "info",
-        2 => "debug",
-        _ => "trace",
+        0 => None,
+        1 => Some("info"),
+        2 => Some("debug"),
+        _ => Some("trace"),
     };
-    let filter = EnvFilter::try_from_env("TALLAC_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let filter = EnvFilter::try_from_env("TALLAC_LOG").ok();
+    let filter = logging::level::filter(filter.or_else(|| level.map(EnvFilter::new)));
     let mut layers = vec![match instead {
         None => shown(io::stderr, io::stderr().is_terminal(), filter)?,
         Some(path) => {
@@ -76,14 +78,19 @@ pub(super) fn start(globals: &Globals, instead: Option<&Path>) -> Result<()> {
             tracing_subscriber::fmt::layer::<Registry>().json().with_writer(Arc::new(file));
         layers.push(written.with_filter(EnvFilter::new("info")).boxed());
     }
-    layers.push(crate::logging::layer().boxed());
+    layers.push(logging::layer().boxed());
+    layers.push(crate::telemetry::layer().boxed());
     // Only a test that runs several commands in one process has set one before.
     let _ = tracing_subscriber::registry().with(layers).try_init();
     Ok(())
 }
 
 /// What is logged for whoever watches: lines to read, or JSON if `TALLAC_LOG_FORMAT` says so.
-fn shown<W>(writer: W, has_colours: bool, filter: EnvFilter) -> Result<BoxedLayer>
+fn shown<W>(
+    writer: W,
+    has_colours: bool,
+    filter: reload::Layer<EnvFilter, Registry>,
+) -> Result<BoxedLayer>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {

@@ -206,6 +206,7 @@ fn main_with(args: Vec<OsString>) -> ExitCode {
         Err(error) => return failure(&anyhow::Error::new(error).context("cannot start threads")),
     };
     let result = runtime.block_on(dispatch(cli.command, &cli.globals));
+    crate::telemetry::stop();
     runtime.shutdown_timeout(EXIT_GRACE);
     match result {
         Ok(code) => code,

@@ -20,6 +20,13 @@ pub struct Connections {
     pub i2p: I2pConfig,
 }
 
+impl Connections {
+    /// Whether connections to the open network would reveal what is to be hidden.
+    pub(crate) fn hide(&self, reveal_ip_address: bool) -> bool {
+        !reveal_ip_address || self.tcp != Some(Way::Direct)
+    }
+}
+
 /// How Tor is used: `[tor]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TorConfig {

@@ -132,6 +132,22 @@ fn list(files: &[PathBuf]) -> String {
 }
 
 impl ConfigError {
+    /// The section and the key of `tahoe.cfg` that are to blame, the key empty if it is all of the
+    /// section; nothing if it is something else.
+    #[must_use]
+    pub fn setting(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::UnknownSection { section, .. } => Some((section, "")),
+            Self::UnknownKey { section, key, .. }
+            | Self::Value { section, key, .. }
+            | Self::UnescapedHash { section, key }
+            | Self::Unsupported { section, key, .. } => Some((section, key)),
+            Self::PortAssignmentRequired => Some(("node", "tub.port")),
+            Self::StorageWithoutTub => Some(("storage", "enabled")),
+            _ => None,
+        }
+    }
+
     /// A value that makes no sense.
     pub(super) fn value(file: &Path, (section, key): (&str, &str), problem: String) -> Self {
         Self::Value {

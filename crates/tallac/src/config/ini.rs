@@ -5,6 +5,8 @@
 //! whole lines. `[DEFAULT]` lends its keys to every section. A `%` in a value is `%%`, or begins
 //! `%(key)s`, which stands for that key's value.
 
+use std::collections::BTreeMap;
+
 /// Most characters that a value may have once its `%(key)s` are put in.
 const VALUE_LEN_MAX: usize = 1 << 20;
 
@@ -19,6 +21,8 @@ const DEFAULT_SECTION: &str = "DEFAULT";
 pub struct Ini {
     defaults: Entries,
     sections: Vec<(String, Entries)>,
+    /// Where each section begins, under no key, and where the value of each key is that counts.
+    lines: BTreeMap<(String, String), usize>,
 }
 
 /// Why a text is no such file.
@@ -119,6 +123,14 @@ impl Ini {
         Ok(Some(value))
     }
 
+    /// The line of a section, if `key` is empty, or else of a key in it; of several, the one that
+    /// counts.
+    #[must_use]
+    pub fn line(&self, section: &str, key: &str) -> Option<usize> {
+        let at = |section: &str| self.lines.get(&(section.to_owned(), key.to_lowercase()));
+        at(section).or_else(|| at(DEFAULT_SECTION)).copied()
+    }
+
     /// A text as it must be written to be read as it is.
     #[must_use]
     pub fn escape(text: &str) -> String {
@@ -199,6 +211,7 @@ enum Place {
 /// A value that further lines may go on with.
 struct Open {
     key: String,
+    number: usize,
     lines: Vec<String>,
 }
 
@@ -239,6 +252,7 @@ impl Reader {
         if let Some(name) = section_name(content) {
             self.close();
             self.place = self.place_of(name);
+            self.ini.lines.entry((name.to_owned(), String::new())).or_insert(number);
             return Ok(());
         }
         if matches!(self.place, Place::Nowhere) {
@@ -251,14 +265,21 @@ impl Reader {
             return Err(IniError::NotASetting { line: number });
         }
         self.close();
-        self.open = Some(Open { key, lines: vec![value.trim_matches(is_space).to_owned()] });
+        let lines = vec![value.trim_matches(is_space).to_owned()];
+        self.open = Some(Open { key, number, lines });
         Ok(())
     }
 
     /// The value that was read is whole.
     fn close(&mut self) {
-        let Some(Open { key, lines }) = self.open.take() else { return };
+        let Some(Open { key, number, lines }) = self.open.take() else { return };
         let value = lines.join("\n").trim_end_matches(is_space).to_owned();
+        let section = match self.place {
+            Place::Nowhere => return,
+            Place::Defaults => DEFAULT_SECTION,
+            Place::Section(index) => &self.ini.sections[index].0,
+        };
+        self.ini.lines.insert((section.to_owned(), key.clone()), number);
         match self.place {
             Place::Nowhere => {}
             Place::Defaults => self.ini.defaults.set(key, value),
@@ -329,6 +350,20 @@ mod tests {
             let text = case["in"].as_str().unwrap();
             assert_eq!(sorted(read(text)), sorted(case["out"].clone()), "{text:?}");
         }
+    }
+
+    #[test]
+    fn keys_have_lines() {
+        let text = "[DEFAULT]\nx = 1\n# y\n[node]\nNickname = a\n b\n\n[a]\n[node]\nnickname = c\n";
+        let ini = Ini::parse(text).unwrap();
+        let check = |section: &str, key: &str, expected: Option<usize>| {
+            assert_eq!(ini.line(section, key), expected, "[{section}] {key}");
+        };
+        check("node", "", Some(4));
+        check("node", "nickname", Some(10));
+        check("node", "x", Some(2));
+        check("a", "", Some(8));
+        check("a", "y", None);
     }
 
     #[test]

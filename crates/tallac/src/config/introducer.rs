@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::reader::Reader;
 use super::{
-    CONFIG_FILE, ConfigError, ConfigWarning, Connections, Ini, ListenAt, NodeDirectory, NodeKind,
-    Tub, connections, keys, later, tub,
+    CONFIG_FILE, ConfigError, Connections, Ini, ListenAt, NodeDirectory, NodeKind, Tub,
+    connections, keys, later, tub,
 };
 use crate::files;
 
@@ -27,8 +27,6 @@ pub struct IntroducerConfig {
     pub disconnect: Option<Duration>,
     /// Where others reach it; it always listens.
     pub tub: Tub,
-    /// What is set and has no effect yet: to be logged.
-    pub warnings: Vec<ConfigWarning>,
 }
 
 impl IntroducerConfig {
@@ -51,7 +49,7 @@ impl IntroducerConfig {
         if tub == Tub::Disabled {
             return Err(ConfigError::IntroducerWithoutTub);
         }
-        let warnings = later::check_introducer(&reader)?;
+        later::check_introducer(&reader)?;
         Ok(Self {
             nickname: super::nickname(&reader)?,
             web_port: super::web_port(&reader)?,
@@ -59,7 +57,6 @@ impl IntroducerConfig {
             disconnect: super::seconds(&reader, ("node", "timeout.disconnect"))?,
             connections,
             tub,
-            warnings,
             directory: directory.clone(),
         })
     }

@@ -20,6 +20,7 @@ mod reader;
 pub mod servers_yaml;
 mod storage;
 mod tallac_toml;
+mod telemetry;
 mod tub;
 mod values;
 pub(crate) mod yaml;
@@ -39,6 +40,7 @@ pub use later::ConfigWarning;
 pub use listen::{ListenAt, ListenError};
 pub use storage::StorageConfig;
 pub use tallac_toml::{MaintenanceConfig, TALLAC_TOML};
+pub use telemetry::{EndpointError, LogLevel, OtlpEndpoint};
 pub use tub::{Tub, TubLocation, TubPort};
 pub(crate) use values::{date as parse_date, duration as parse_duration};
 
@@ -76,7 +78,11 @@ pub struct NodeConfig {
     pub is_helper: bool,
     /// How it looks after what is on the grid; nothing if it does not.
     pub maintenance: Option<MaintenanceConfig>,
-    /// What is set and has no effect yet: to be logged.
+    /// Where it sends traces, if anywhere.
+    pub otlp_endpoint: Option<OtlpEndpoint>,
+    /// How much it logs; as usual if that is not said.
+    pub log_level: Option<LogLevel>,
+    /// What is set and has no effect: to be logged.
     pub warnings: Vec<ConfigWarning>,
 }
 
@@ -129,12 +135,13 @@ impl NodeConfig {
         let tub = tub::read(&reader, &connections, reveal_ip_address)?;
         let client = client::read(&reader)?;
         let mut storage = storage::read(&reader, &tub)?;
-        let own = tallac_toml::read(directory)?;
+        let hides = connections.hide(reveal_ip_address);
+        let own = tallac_toml::read(directory, hides)?;
         if let Some(storage) = &mut storage {
             storage.max_use = own.max_use;
         }
         let is_helper = is_helper(&reader, &tub)?;
-        let warnings = later::check(&reader, storage.as_ref())?;
+        let warnings = later::check(&reader)?;
         Ok(Self {
             directory: directory.clone(),
             nickname: nickname(&reader)?,
@@ -150,6 +157,8 @@ impl NodeConfig {
             storage,
             is_helper,
             maintenance: own.maintenance,
+            otlp_endpoint: own.otlp_endpoint,
+            log_level: own.log_level,
             warnings,
         })
     }

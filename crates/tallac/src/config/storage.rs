@@ -20,8 +20,6 @@ pub struct StorageConfig {
     pub readonly: bool,
     /// Bytes of the file system to leave free.
     pub reserved_space: u64,
-    /// Takes shares and throws them away: for tests.
-    pub debug_discard: bool,
     /// Whether whoever knows its address may use it.
     pub anonymous: bool,
     /// Whether it listens for Foolscap only.
@@ -44,7 +42,6 @@ pub(super) fn read(reader: &Reader<'_>, tub: &Tub) -> Result<Option<StorageConfi
         dir: reader.path(("storage", "storage_dir"), "storage")?,
         readonly: boolean("readonly", false)?,
         reserved_space: reader.parse(("storage", "reserved_space"), values::size)?.unwrap_or(0),
-        debug_discard: boolean("debug_discard", false)?,
         anonymous: boolean("anonymous", true)?,
         force_foolscap: boolean("force_foolscap", false)?,
         expiry: expiry(reader)?,

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::directory::NodeDirectory;
 use super::error::ConfigError;
+use super::telemetry::{LogLevel, OtlpEndpoint};
 use super::values;
 use crate::files;
 
@@ -55,6 +56,20 @@ impl Default for MaintenanceConfig {
 struct Document {
     maintenance: Option<Section>,
     storage: StorageTable,
+    telemetry: TelemetryTable,
+    log: LogTable,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct TelemetryTable {
+    otlp_endpoint: Option<OtlpEndpoint>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct LogTable {
+    level: Option<LogLevel>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -70,6 +85,10 @@ pub(super) struct OwnSettings {
     pub(super) maintenance: Option<MaintenanceConfig>,
     /// Bytes that share files may have together, if that is limited.
     pub(super) max_use: Option<u64>,
+    /// Where traces go, if they go anywhere.
+    pub(super) otlp_endpoint: Option<OtlpEndpoint>,
+    /// How much is logged; as usual if it does not say.
+    pub(super) log_level: Option<LogLevel>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -193,13 +212,23 @@ impl Section {
     }
 }
 
-/// What the file of a node says.
-pub(super) fn read(directory: &NodeDirectory) -> Result<OwnSettings, ConfigError> {
+/// What the file of a node says. If the node `hides`, nobody on another machine is told anything.
+pub(super) fn read(directory: &NodeDirectory, hides: bool) -> Result<OwnSettings, ConfigError> {
     let file = directory.file(TALLAC_TOML);
-    match files::read_text(&file)? {
-        None => Ok(OwnSettings::default()),
-        Some(text) => parse(&file, &text),
+    let Some(text) = files::read_text(&file)? else { return Ok(OwnSettings::default()) };
+    let settings = parse(&file, &text)?;
+    let endpoint = settings.otlp_endpoint.as_ref();
+    if hides && endpoint.is_some_and(|endpoint| !endpoint.is_on_this_machine()) {
+        let problem = "the collector is not on this machine, and would learn its address, which \
+                       [connections] tcp or [node] reveal-IP-address of tahoe.cfg hides: let one \
+                       on 127.0.0.1 take the traces";
+        return Err(ConfigError::Malformed {
+            file,
+            place: ", [telemetry] otlp_endpoint".to_owned(),
+            problem: problem.to_owned(),
+        });
     }
+    Ok(settings)
 }
 
 fn parse(file: &Path, text: &str) -> Result<OwnSettings, ConfigError> {
@@ -212,6 +241,8 @@ fn parse(file: &Path, text: &str) -> Result<OwnSettings, ConfigError> {
     Ok(OwnSettings {
         maintenance: document.maintenance.and_then(Section::into_config),
         max_use: document.storage.max_use.map(|size| size.0),
+        otlp_endpoint: document.telemetry.otlp_endpoint,
+        log_level: document.log.level,
     })
 }
 

@@ -2,6 +2,8 @@
 //! reads `/private/logs/v1` gets each line as it is written. The log that people see is another
 //! layer beside this one.
 
+pub(crate) mod level;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -13,6 +15,7 @@ use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
@@ -41,7 +44,10 @@ pub(crate) fn layer<S>() -> impl Layer<S> + Send + Sync
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    JsonLines.with_filter(LevelFilter::INFO)
+    // Spans are not shown, and cost nothing where nobody wants them.
+    let events =
+        filter_fn(|metadata| metadata.is_event() && *metadata.level() <= tracing::Level::INFO);
+    JsonLines.with_filter(events.with_max_level_hint(LevelFilter::INFO))
 }
 
 /// The lines from now on.

@@ -1,25 +1,26 @@
 //! A node, put together from its configuration: read from top to bottom, this is what a node is.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use tallac_core::helper::UploadHelper;
-use tallac_gateway::wapi::{ApiToken, LocalFiles, WebApi, WebConfig};
+use tallac_gateway::wapi::{ApiToken, Introducers, LocalFiles, WebApi, WebConfig};
 use tallac_grid::grid::{Grid, GridConfig};
 use tallac_grid::servers::ServerList;
 use tallac_net::helper::HelperClient;
 
+use super::introducers::{Meeting, Offer};
 use super::listen::Listener;
-use super::reload::Reload;
+use super::maintained::Maintained;
+use super::reload::{Changeable, Reload};
 use super::report::NodeReport;
 use super::servers::{Connector, Roster};
 use super::service::{OnFailure, Service, Tree};
 use super::tub::{self, Reached, Silence};
 use super::{helper, introducers, storage, ways};
 use crate::config::{ListenAt, NodeConfig};
-use crate::maintain::Maintenance;
 use crate::node_files::{ApiAuthToken, NodeIdentity, NodeSecrets};
+use crate::{logging, telemetry};
 
 /// The parts of a node, all of them running.
 #[derive(Debug)]
@@ -38,6 +39,11 @@ pub(super) struct Parts {
 /// # Errors
 /// What is wrong with the configuration, the node directory or the machine, and what to do.
 pub(super) async fn assemble(config: NodeConfig) -> Result<Parts> {
+    let hides = config.connections.hide(config.reveal_ip_address);
+    if let Some(log_level) = &config.log_level {
+        logging::level::set(Some(log_level.filter()));
+    }
+    telemetry::start(config.otlp_endpoint.as_ref(), hides);
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -55,7 +61,7 @@ pub(super) async fn assemble(config: NodeConfig) -> Result<Parts> {
     let silence = Silence { keepalive: config.keepalive, disconnect: config.disconnect };
     let tub = tub::tub(&identity.certificate, silence, &ways)?;
     tub::stop_with(&mut tree, &tub);
-    let mut offers = Vec::new();
+    let mut offer = None;
     let mut report = NodeReport {
         started: std::time::Instant::now(),
         incidents: config.directory.file("logs").join("incidents"),
@@ -68,10 +74,7 @@ pub(super) async fn assemble(config: NodeConfig) -> Result<Parts> {
         Some(storage) => {
             let at = (&tub, &*reached.hints);
             let storage = storage::open(&mut tree, &config, storage, &identity, at).await?;
-            if !config.client.introducers.is_empty() {
-                let keys = storage.announcement;
-                offers.push(introducers::storage_offer(&config, &identity, keys)?);
-            }
+            offer = Some(Offer { keys: storage.announcement, identity: identity.clone() });
             report.storage = Some(storage.own);
             storage.gbs
         }
@@ -84,17 +87,24 @@ pub(super) async fn assemble(config: NodeConfig) -> Result<Parts> {
     reached.serve(&mut tree, &tub, gbs.as_ref())?;
     let connector = Connector::new(&config, ways, silence);
     let roster = start_roster(&mut tree, &config, Roster::new(grid.clone(), connector)).await?;
-    report.maintenance = start_maintenance(&mut tree, &config, &grid)?;
-    let introducers = introducers::start(&mut tree, &config, &tub, &roster, &offers);
+    let wanted = config.maintenance.as_ref();
+    let maintained = Maintained::start(&mut tree, &config.directory, wanted, &grid)?;
+    report.maintenance = Some(maintained.clone());
+    let meeting = Meeting::new(&config, &tub, &roster, offer);
+    let meeting = introducers::start(&mut tree, &config, meeting)?;
+    let storage = report.storage.as_ref().map(|storage| storage.server.clone());
     let web_url = match &config.web_port {
         Some(at) => {
             let mut web = web_config(&config, &token);
-            (web.introducers, web.node) = (introducers, Arc::new(report));
+            let asked = Arc::clone(&meeting);
+            web.introducers = Introducers::new(move || asked.statuses());
+            web.node = Arc::new(report);
             Some(start_web(&mut tree, &config, at, (&grid, web))?)
         }
         None => None,
     };
-    let reload = Some(Reload::new(config, roster));
+    let changeable = Changeable { roster, meeting, maintained, storage };
+    let reload = Some(Reload::new(config, changeable));
     Ok(Parts { tree, grid: Some(grid), web_url, reload })
 }
 
@@ -141,26 +151,6 @@ async fn start_roster(tree: &mut Tree, config: &NodeConfig, roster: Roster) -> R
         }
     }));
     Ok(roster)
-}
-
-/// The maintenance of what is on the grid, if `tallac.toml` switches it on.
-fn start_maintenance(
-    tree: &mut Tree,
-    config: &NodeConfig,
-    grid: &Grid,
-) -> Result<Option<Maintenance>> {
-    let Some(settings) = config.maintenance.clone() else { return Ok(None) };
-    let clock = Arc::new(SystemTime::now);
-    let maintenance = Maintenance::open(&config.directory, settings, grid.clone(), clock)?;
-    let running = maintenance.clone();
-    tree.start(Service::new("maintenance", OnFailure::Restart, move |stop| {
-        let running = running.clone();
-        async move {
-            running.run(stop).await;
-            Ok(())
-        }
-    }));
-    Ok(Some(maintenance))
 }
 
 /// How the web API is to be, as the node's settings say.

@@ -20,9 +20,6 @@ use crate::node_files::{introducer_furl, load_or_create_certificate};
 /// # Errors
 /// What is wrong with the configuration, the node directory or the machine, and what to do.
 pub(super) async fn assemble(config: IntroducerConfig) -> Result<Parts> {
-    for warning in &config.warnings {
-        tracing::warn!("{warning}");
-    }
     let directory = config.directory.clone();
     let certificate =
         tokio::task::spawn_blocking(move || load_or_create_certificate(&directory)).await??;

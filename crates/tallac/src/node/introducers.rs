@@ -1,8 +1,10 @@
 //! The introducers that a node meets its grid at: what it says there, and what it hears (section
 //! 6.1).
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -10,7 +12,8 @@ use foolscap::Tub;
 use serde_json::{Map, Value, json};
 use tallac_core::announcement::SignedAnnouncement;
 use tallac_core::base32;
-use tallac_gateway::wapi::{IntroducerStatus, Introducers};
+use tallac_gateway::wapi::IntroducerStatus;
+use tallac_net::identity::Furl;
 use tallac_net::introducer::{IntroducerClient, IntroducerState, NodeInfo};
 use tallac_net::transport::Way;
 use tokio::time::Instant;
@@ -34,62 +37,182 @@ const OLDEST_SUPPORTED: &str = "1.0.0";
 /// Program and version, as nodes say them.
 pub(super) const APPLICATION_VERSION: &str = concat!("tallac/", env!("CARGO_PKG_VERSION"));
 
-/// What the node announces of its storage server, signed.
-///
-/// # Errors
-/// When its number cannot be read or written.
-pub(super) fn storage_offer(
-    config: &NodeConfig,
-    identity: &NodeIdentity,
-    storage: Map<String, Value>,
-) -> Result<SignedAnnouncement> {
-    let mut nonce = [0; 32];
-    getrandom::fill(&mut nonce)?;
-    let of_node = json!({
-        "version": 0,
-        "nickname": config.nickname,
-        "app-versions": [],
-        "my-version": APPLICATION_VERSION,
-        "oldest-supported": OLDEST_SUPPORTED,
-        "service-name": "storage",
-        "seqnum": next_seqnum(&config.directory)?,
-        "nonce": base32::encode(&nonce),
-    });
-    let mut keys = storage;
-    keys.extend(of_node.as_object().cloned().unwrap_or_default());
-    Ok(SignedAnnouncement::sign(&keys, &identity.key))
+/// What a node announces of its storage server.
+#[derive(Debug)]
+pub(super) struct Offer {
+    /// What the storage server has to say.
+    pub(super) keys: Map<String, Value>,
+    /// Whose it is.
+    pub(super) identity: NodeIdentity,
 }
 
-/// Keeps in touch with the introducers; gives how the node stands with each.
+impl Offer {
+    /// The announcement, signed, with a number of its own.
+    ///
+    /// # Errors
+    /// When its number cannot be read or written.
+    fn sign(&self, nickname: &str, directory: &NodeDirectory) -> Result<SignedAnnouncement> {
+        let mut nonce = [0; 32];
+        getrandom::fill(&mut nonce)?;
+        let of_node = json!({
+            "version": 0,
+            "nickname": nickname,
+            "app-versions": [],
+            "my-version": APPLICATION_VERSION,
+            "oldest-supported": OLDEST_SUPPORTED,
+            "service-name": "storage",
+            "seqnum": next_seqnum(directory)?,
+            "nonce": base32::encode(&nonce),
+        });
+        let mut keys = self.keys.clone();
+        keys.extend(of_node.as_object().cloned().unwrap_or_default());
+        Ok(SignedAnnouncement::sign(&keys, &self.identity.key))
+    }
+}
+
+/// All introducers of a node. They may come and go while it runs.
+#[derive(Debug)]
+pub(super) struct Meeting {
+    nickname: String,
+    directory: NodeDirectory,
+    /// How `tcp:` hints are followed.
+    tcp: Option<Way>,
+    tub: Tub,
+    roster: Arc<Roster>,
+    offer: Option<Offer>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    /// The offer, signed once there was an introducer to hear it.
+    signed: Option<SignedAnnouncement>,
+    clients: BTreeMap<String, Arc<IntroducerClient>>,
+    listeners: Tree,
+}
+
+/// What has changed of the introducers.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Changes {
+    new: usize,
+    gone: usize,
+}
+
+impl fmt::Display for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} new introducers, {} gone", self.new, self.gone)
+    }
+}
+
+impl Meeting {
+    /// Nobody yet. What is offered is announced to all that come.
+    pub(super) fn new(
+        config: &NodeConfig,
+        tub: &Tub,
+        roster: &Arc<Roster>,
+        offer: Option<Offer>,
+    ) -> Self {
+        let inner = Inner { signed: None, clients: BTreeMap::new(), listeners: Tree::new() };
+        Self {
+            nickname: config.nickname.clone(),
+            directory: config.directory.clone(),
+            tcp: config.connections.tcp,
+            tub: tub.clone(),
+            roster: Arc::clone(roster),
+            offer,
+            inner: Mutex::new(inner),
+        }
+    }
+
+    /// Keeps in touch with these introducers, and no longer with others. Those that stay keep
+    /// their connections, and servers that others told of stay known.
+    ///
+    /// # Errors
+    /// When the node's announcement cannot be made; nothing has changed then.
+    pub(super) fn take(&self, introducers: &BTreeMap<String, Furl>) -> Result<Changes> {
+        let mut changes = Changes::default();
+        let mut inner = self.lock();
+        if let (Some(offer), None, false) = (&self.offer, &inner.signed, introducers.is_empty()) {
+            inner.signed = Some(offer.sign(&self.nickname, &self.directory)?);
+        }
+        let is_to_go = |petname: &str, client: &IntroducerClient| {
+            introducers.get(petname) != Some(client.furl())
+        };
+        let gone = inner.clients.extract_if(.., |petname, client| is_to_go(petname, client));
+        let gone: Vec<_> = gone.map(|(petname, _)| service_name(&petname)).collect();
+        changes.gone = gone.len();
+        for name in &gone {
+            inner.listeners.dismiss(name);
+        }
+        for (petname, furl) in introducers {
+            if !inner.clients.contains_key(petname) {
+                self.meet(&mut inner, petname, furl);
+                changes.new += 1;
+            }
+        }
+        Ok(changes)
+    }
+
+    fn meet(&self, inner: &mut Inner, petname: &str, furl: &Furl) {
+        let node = NodeInfo {
+            nickname: self.nickname.clone(),
+            application_version: APPLICATION_VERSION.to_owned(),
+        };
+        let offers = inner.signed.iter().cloned().collect();
+        let client = Arc::new(IntroducerClient::start(&self.tub, furl.clone(), node, offers));
+        inner.clients.insert(petname.to_owned(), Arc::clone(&client));
+        let listener = Arc::new(Listener {
+            petname: petname.to_owned(),
+            directory: self.directory.clone(),
+            client,
+            roster: Arc::clone(&self.roster),
+        });
+        let run = move |stop| Arc::clone(&listener).run(stop);
+        inner.listeners.start(Service::new(service_name(petname), OnFailure::Restart, run));
+    }
+
+    /// How the node stands with each.
+    pub(super) fn statuses(&self) -> Vec<IntroducerStatus> {
+        self.lock().clients.values().map(|client| status(client, self.tcp)).collect()
+    }
+
+    /// Stops listening to all of them.
+    pub(super) async fn stop(&self) {
+        let listeners = std::mem::replace(&mut self.lock().listeners, Tree::new());
+        listeners.stop().await;
+        self.lock().clients.clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn service_name(petname: &str) -> String {
+    format!("introducer {petname}")
+}
+
+/// Keeps in touch with the introducers.
+///
+/// # Errors
+/// When the node's announcement cannot be made.
 pub(super) fn start(
     tree: &mut Tree,
     config: &NodeConfig,
-    tub: &Tub,
-    roster: &Arc<Roster>,
-    offers: &[SignedAnnouncement],
-) -> Introducers {
-    let mut clients = Vec::new();
-    for (petname, furl) in &config.client.introducers {
-        let node = NodeInfo {
-            nickname: config.nickname.clone(),
-            application_version: APPLICATION_VERSION.to_owned(),
-        };
-        let client = Arc::new(IntroducerClient::start(tub, furl.clone(), node, offers.to_vec()));
-        clients.push(Arc::clone(&client));
-        let listener = Listener {
-            petname: petname.clone(),
-            directory: config.directory.clone(),
-            client,
-            roster: Arc::clone(roster),
-        };
-        let listener = Arc::new(listener);
-        let name = format!("introducer {petname}");
-        tree.start(Service::new(name, OnFailure::Restart, move |stop| {
-            Arc::clone(&listener).run(stop)
-        }));
-    }
-    let tcp = config.connections.tcp;
-    Introducers::new(move || clients.iter().map(|client| status(client, tcp)).collect())
+    meeting: Meeting,
+) -> Result<Arc<Meeting>> {
+    let meeting = Arc::new(meeting);
+    meeting.take(&config.client.introducers)?;
+    let stopped = Arc::clone(&meeting);
+    tree.start(Service::new("introducers", OnFailure::Restart, move |stop| {
+        let meeting = Arc::clone(&stopped);
+        async move {
+            stop.cancelled().await;
+            meeting.stop().await;
+            Ok(())
+        }
+    }));
+    Ok(meeting)
 }
 
 /// Listens to one introducer.

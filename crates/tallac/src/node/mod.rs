@@ -5,6 +5,7 @@ mod helper;
 mod introducer;
 mod introducers;
 pub(crate) mod listen;
+mod maintained;
 mod meter;
 pub(crate) mod pidfile;
 mod reload;

@@ -15,11 +15,12 @@ use tallac_net::helper::HelperClient;
 use tallac_storage::{CrawlStatus, DiskServer};
 use tokio::sync::broadcast;
 
+use super::maintained::Maintained;
 use super::meter::Metered;
 use crate::files::{self, Access};
 use crate::helper::Helper;
 use crate::logging;
-use crate::maintain::{self, Listener, Maintenance};
+use crate::maintain::{self, Listener};
 
 /// Incident reports that are kept.
 const INCIDENTS_MAX: usize = 100;
@@ -41,7 +42,7 @@ pub(super) struct NodeReport {
     pub(super) storage: Option<OwnStorage>,
     pub(super) helper: Option<Helper>,
     pub(super) used_helper: Option<Arc<HelperClient>>,
-    pub(super) maintenance: Option<Maintenance>,
+    pub(super) maintenance: Option<Maintained>,
 }
 
 fn number(value: u64) -> Json {
@@ -122,7 +123,7 @@ impl NodeView for NodeReport {
                 bucket_counter: json(|crawls| &crawls.bucket_counter),
                 lease_checker: json(|crawls| &crawls.lease_checker),
                 lease_checker_progress: json(|crawls| &crawls.lease_checker_progress),
-                expiration: storage.server.expiry().sentences(),
+                expiration: storage.server.limits().expiry.sentences(),
             })
         }
         .boxed()
@@ -140,7 +141,7 @@ impl NodeView for NodeReport {
     }
 
     fn maintenance(&self) -> Option<MaintenanceView> {
-        let maintenance = self.maintenance.as_ref()?;
+        let maintenance = self.maintenance.as_ref()?.now()?;
         let (state, config) = (maintenance.state(), maintenance.config());
         let json = maintain::json(&state, config, Listener::Anyone).to_string();
         Some(MaintenanceView {
@@ -161,7 +162,7 @@ impl NodeView for NodeReport {
                 let what = ("process_cpu_seconds_total", "counter");
                 text.single(what, "Processor time of the process.", seconds);
             }
-            if let Some(maintenance) = &self.maintenance {
+            if let Some(maintenance) = self.maintenance.as_ref().and_then(Maintained::now) {
                 maintain::metrics(&maintenance.state(), text);
             }
             if let Some(storage) = &self.storage {

@@ -24,6 +24,7 @@ use super::tub::{self, Silence};
 use super::ways;
 use crate::config::NodeConfig;
 use crate::config::servers_yaml::{self, ListedServer};
+use crate::telemetry::Traced;
 
 /// How servers are spoken to.
 #[derive(Debug)]
@@ -74,7 +75,8 @@ impl Connector {
             permutation_seed: announcement.permutation_seed().to_vec(),
         };
         let permit = self.managers.permit(name, announcement.certificates());
-        let server = GridServer::new(info, storage);
+        let storage = Traced::other(storage, name.short_name());
+        let server = GridServer::new(info, Arc::new(storage));
         Ok(server.given_shares_while(move || permit.holds(SystemTime::now())))
     }
 

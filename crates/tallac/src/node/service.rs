@@ -112,6 +112,13 @@ impl Tree {
         self.children.push(Child { name, health, stop, task });
     }
 
+    /// Tells a service to stop, and does not wait until it has.
+    pub(crate) fn dismiss(&mut self, name: &str) {
+        for child in self.children.extract_if(.., |child| child.name == name) {
+            child.stop.cancel();
+        }
+    }
+
     /// Every service by name, and how it is.
     pub(crate) fn health(&self) -> Vec<(String, Health)> {
         let of = |child: &Child| (child.name.clone(), lock(&child.health).clone());
@@ -192,6 +199,19 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
+
+    #[tokio::test]
+    async fn one_of_them_is_dismissed() {
+        let (stopped, mut order) = mpsc::unbounded_channel();
+        let mut tree = Tree::new();
+        for name in ["storage", "grid"] {
+            tree.start(until_stopped(name, &stopped));
+        }
+        tree.dismiss("storage");
+        assert_eq!(order.recv().await.as_deref(), Some("storage"));
+        assert_eq!(tree.health(), [("grid".to_owned(), Health::Running)]);
+        tree.stop().await;
+    }
 
     fn until_stopped(name: &str, stopped: &mpsc::UnboundedSender<String>) -> Service {
         let (name, stopped) = (name.to_owned(), stopped.clone());

@@ -10,13 +10,14 @@ use tallac_core::storage::StorageServer;
 use tallac_net::foolscap_storage::FoolscapStorage;
 use tallac_net::gbs::GbsServer;
 use tallac_net::identity::{Nurl, SpkiHash, node_id, nurls_of};
-use tallac_storage::{Config as DiskConfig, DiskServer};
+use tallac_storage::{Config as DiskConfig, DiskServer, Limits};
 
 use super::meter::Metered;
 use super::report::OwnStorage;
 use super::service::{OnFailure, Service, Tree};
 use crate::config::{NodeConfig, StorageConfig};
 use crate::node_files::{NodeIdentity, PermutationSeed, storage_furl};
+use crate::telemetry::Traced;
 
 /// How often a storage server looks for uploads that nobody goes on with.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(300);
@@ -44,14 +45,12 @@ pub(super) async fn open(
     (tub, hints): (&Tub, &[String]),
 ) -> Result<Storage> {
     let mut disk = DiskConfig::new(&storage.dir);
-    disk.reserved_space = storage.reserved_space;
-    disk.readonly = storage.readonly;
-    disk.max_use = storage.max_use;
-    disk.expiry = storage.expiry.clone();
+    disk.limits = limits(storage);
     disk.node = node_id(identity.certificate.tub_id());
     let server = tokio::task::spawn_blocking(move || DiskServer::open(disk)).await??;
     let seed = PermutationSeed::load_or_create(&config.directory, identity, &storage.dir)?;
-    let meter = Arc::new(Metered::new(Arc::new(server.clone())));
+    let traced = Traced::own(Arc::new(server.clone()));
+    let meter = Arc::new(Metered::new(Arc::new(traced)));
     let shared: Arc<dyn StorageServer> = Arc::clone(&meter) as _;
     let node_id = identity.certificate.tub_id().to_string();
     let own = OwnStorage { server: server.clone(), meter, node_id };
@@ -80,6 +79,16 @@ pub(super) async fn open(
     let nurls: Vec<_> = nurls.iter().map(Nurl::expose_text).collect();
     announcement.insert("anonymous-storage-NURLs".to_owned(), json!(nurls));
     Ok(Storage { gbs: Some(gbs), announcement, own })
+}
+
+/// What the server takes and keeps, as the settings say.
+pub(super) fn limits(storage: &StorageConfig) -> Limits {
+    Limits {
+        reserved_space: storage.reserved_space,
+        readonly: storage.readonly,
+        max_use: storage.max_use,
+        expiry: storage.expiry.clone(),
+    }
 }
 
 /// Counts what there is, and looks at leases. They stop before the sweep settles the journal.

@@ -22,32 +22,32 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn make(dir: &Path, args: &[&str]) {
+pub(crate) fn make(dir: &Path, args: &[&str]) {
     let done = tallac(dir, args);
     assert_eq!((done.status, done.err.as_str()), (0, ""), "{args:?}");
 }
 
-fn set(dir: &Path, node: &str, old: &str, new: &str) {
+pub(crate) fn set(dir: &Path, node: &str, old: &str, new: &str) {
     let file = dir.join(node).join("tahoe.cfg");
     let settings = fs::read_to_string(&file).unwrap();
     assert!(settings.contains(old), "{settings}");
     fs::write(file, settings.replace(old, new)).unwrap();
 }
 
-fn make_listening(dir: &Path, command: &str, node: &str, more: &[&str]) {
+pub(crate) fn make_listening(dir: &Path, command: &str, node: &str, more: &[&str]) {
     let port = free_port();
     let endpoint = format!("--port=tcp:{port}:interface=127.0.0.1");
     let location = format!("--location=tcp:127.0.0.1:{port}");
     make(dir, &[&[command, &endpoint, &location], more, &[node]].concat());
 }
 
-fn make_introducer(dir: &Path, node: &str) {
+pub(crate) fn make_introducer(dir: &Path, node: &str) {
     make_listening(dir, "create-introducer", node, &[]);
     set(dir, node, "web.port = ", &format!("web.port = tcp:{}:interface=127.0.0.1", free_port()));
 }
 
 /// Makes the nodes know these introducers.
-fn introduce(dir: &Path, node: &str, introducers: &[&str]) {
+pub(crate) fn introduce(dir: &Path, node: &str, introducers: &[&str]) {
     let mut yaml = "introducers:\n".to_owned();
     for introducer in introducers {
         let furl = fs::read_to_string(dir.join(introducer).join("private/introducer.furl"));
@@ -56,7 +56,7 @@ fn introduce(dir: &Path, node: &str, introducers: &[&str]) {
     fs::write(dir.join(node).join("private/introducers.yaml"), yaml).unwrap();
 }
 
-fn run(dir: &Path, node: &str, until: &str) -> Running {
+pub(crate) fn run(dir: &Path, node: &str, until: &str) -> Running {
     Running::start(dir, &["run", "--allow-stdin-close", node]).wait_for(until)
 }
 
@@ -71,7 +71,7 @@ fn status(dir: &Path, node: &str) -> Value {
     serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
 }
 
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
         assert!(began.elapsed() < Duration::from_secs(90), "never: {what}");
@@ -80,7 +80,7 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// The servers that a client is connected to.
-fn connected(dir: &Path, client: &str) -> BTreeSet<String> {
+pub(crate) fn connected(dir: &Path, client: &str) -> BTreeSet<String> {
     let status = status(dir, client);
     let servers = status["servers"].as_array().unwrap().iter();
     let connected = servers.filter(|server| server["connection_status"] == "connected");

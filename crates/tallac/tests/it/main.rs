@@ -13,14 +13,17 @@ mod helper;
 mod hidden_nodes;
 mod introducers;
 mod invite;
+mod log_secrets;
 mod maintain;
 mod node_files;
 mod node_pages;
 mod nodes;
 mod odd_input;
+mod reload;
 #[path = "../../../wormhole/tests/it/server.rs"]
 mod rendezvous;
 mod running;
+mod telemetry;
 mod usage;
 
 use std::path::Path;

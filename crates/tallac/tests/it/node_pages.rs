@@ -41,8 +41,23 @@ fn a_node_tells_of_itself() {
     grid.terminate();
 }
 
+#[test]
+fn files_of_web_static_are_served() {
+    let (_guard, dir) = scratch();
+    make_grid(&dir, &["--servers", "1"]);
+    let gateway = dir.join("grid/gateway");
+    let settings = fs::read_to_string(gateway.join("tahoe.cfg")).unwrap();
+    let settings = format!("{settings}\n[node]\nweb.static = site\n");
+    fs::write(gateway.join("tahoe.cfg"), settings).unwrap();
+    fs::create_dir(gateway.join("site")).unwrap();
+    fs::write(gateway.join("site/hello.txt"), "here it is").unwrap();
+    let grid = run_grid(&dir);
+    assert_eq!(page(&dir, "static/hello.txt"), "here it is");
+    grid.terminate();
+}
+
 /// Every line of the node's private files that is long enough to be a secret.
-fn secrets(dir: &Path, found: &mut Vec<String>) {
+pub(crate) fn secrets(dir: &Path, found: &mut Vec<String>) {
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
@@ -60,6 +75,11 @@ fn secrets(dir: &Path, found: &mut Vec<String>) {
 fn maintain_something(node: &Path) {
     let settings = "[maintenance]\nenabled = true\n";
     fs::write(node.join("tallac.toml"), settings).unwrap();
+    name_something(node);
+}
+
+/// The same, without switching it on.
+pub(crate) fn name_something(node: &Path) {
     let caps = node.join("private/maintenance.caps");
     let key = "qaaaaaaaaaaaaaaaaaaaaaaaaa";
     let fingerprint = "iaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";

@@ -17,7 +17,7 @@ use ureq::http::{Method, Request};
 use crate::{Done, scratch, tallac};
 
 /// What `grid run` prints once all nodes run.
-const GRID_RUNS: &str = "grid running, Ctrl-C stops it";
+pub(crate) const GRID_RUNS: &str = "grid running, Ctrl-C stops it";
 
 /// A command that goes on until it is told to stop; killed when the test ends.
 pub(crate) struct Running {
@@ -28,22 +28,23 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(dir: &Path, args: &[&str]) -> Self {
-        Self::spawn(dir, args, None)
+        Self::start_with(dir, args, &[])
     }
 
     /// The same with that much in the log, which is what `errors` gives.
     pub(crate) fn start_logging(dir: &Path, args: &[&str], level: &str) -> Self {
-        Self::spawn(dir, args, Some(level))
+        Self::start_with(dir, args, &[("TALLAC_LOG", level)])
     }
 
-    fn spawn(dir: &Path, args: &[&str], level: Option<&str>) -> Self {
+    /// The same with variables of the environment.
+    pub(crate) fn start_with(dir: &Path, args: &[&str], envs: &[(&str, &str)]) -> Self {
         let err = dir.join(format!("{}.err", args.join("-").replace('/', "_")));
         let mut child = Command::new(env!("CARGO_BIN_EXE_tallac"))
             .args(args)
             .current_dir(dir)
             .env("HOME", dir)
             .env_remove("TALLAC_LOG")
-            .envs(level.map(|level| ("TALLAC_LOG", level)))
+            .envs(envs.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(&err).unwrap())

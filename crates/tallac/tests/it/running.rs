@@ -103,15 +103,42 @@ fn the_doctor_finds_what_is_wrong() {
     assert_eq!(status, 1);
     has(&found, "error settings: ");
     has(&found, "contains unknown option 'shares.hapy'");
+    let text = tallac(&dir, &["doctor", "grid/gateway"]).out;
+    let line = fs::read_to_string(&cfg).unwrap();
+    let line = line.lines().position(|line| line.starts_with("shares.hapy")).unwrap() + 1;
+    assert!(text.contains(&format!("error    settings: tahoe.cfg, line {line}: ")), "{text}");
+    let toml = dir.join("grid/gateway/tallac.toml");
+    fs::write(&cfg, format!("{settings}\n[client]\npeers.preferred = a\n")).unwrap();
+    let (_, found) = doctor(&dir, "grid/gateway");
+    has(&found, "warning settings: [client] peers.preferred");
+    has(&found, "note settings: there is no tallac.toml");
+    has(&found, "note clock: no server told");
+    fs::write(&toml, "[maintenance]\nenabled = maybe\n").unwrap();
+    has(&doctor(&dir, "grid/gateway").1, "/tallac.toml', line 2: ");
+    fs::write(&toml, "[telemetry]\notlp_endpoint = \"http://127.0.0.1:1\"\n").unwrap();
+    has(&doctor(&dir, "grid/gateway").1, "maintenance is off, traces are on");
 
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     fs::write(&cfg, format!("[node]\nweb.port = tcp:{port}:interface=127.0.0.1\n")).unwrap();
-    fs::set_permissions(dir.join("grid/gateway/private"), fs::Permissions::from_mode(0o755))
-        .unwrap();
+    let furl = "pb://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@tcp:127.0.0.1:1/hush";
+    let more = format!("[client]\nhelper.furl = {furl}\n");
+    fs::write(&cfg, fs::read_to_string(&cfg).unwrap() + &more).unwrap();
+    let private = dir.join("grid/gateway/private");
+    fs::write(private.join("aliases"), "").unwrap();
+    let open = |path: &std::path::Path, mode: u32| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    open(&private.join("aliases"), 0o644);
+    open(&private, 0o755);
+    open(&cfg, 0o644);
+    open(&dir.join("grid/gateway"), 0o755);
     let (_, found) = doctor(&dir, "grid/gateway");
     has(&found, &format!("error ports: web.port 127.0.0.1:{port} is used by process"));
-    has(&found, "warning secrets: other users");
+    has(&found, "warning secrets: other users of this machine may look into");
+    has(&found, "warning secrets: other users may read these files in it: aliases");
+    has(&found, "warning secrets: other users may read the address in [client] helper.furl");
+    assert!(!found.iter().any(|line| line.contains("hush")), "{found:#?}");
     has(&found, "note ports: tub.port is not set");
 }
 
@@ -126,10 +153,17 @@ fn the_doctor_asks_a_node_that_runs() {
     let expected = [
         format!("ok process: the node runs, as process {pid}"),
         "is the node's own".to_owned(),
+        "ok clock: the clocks of 2 servers agree with it".to_owned(),
         "ok shares: 2 servers can be reached, an upload needs 2".to_owned(),
     ];
     for text in expected {
         assert!(found.iter().any(|line| line.contains(&text)), "{text}: {found:#?}");
     }
+    let (_, found) = doctor(&dir, "grid/storage01");
+    let is_there = |line: &String| line.contains("ok location: the node can be reached at tcp:127");
+    assert!(found.iter().any(is_there), "{found:#?}");
     assert!(grid.terminate().success(), "it has not been disturbed");
+    let (_, found) = doctor(&dir, "grid/storage01");
+    let is_told = |line: &String| line.contains("note location: the node tells others to find it");
+    assert!(found.iter().any(is_told), "{found:#?}");
 }

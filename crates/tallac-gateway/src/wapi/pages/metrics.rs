@@ -47,6 +47,11 @@ pub(in crate::wapi) fn kind(method: &Method, route: &Route) -> usize {
     KINDS.iter().position(|known| *known == name).unwrap_or(OTHER)
 }
 
+/// What a kind is called.
+pub(in crate::wapi) fn kind_name(kind: usize) -> &'static str {
+    KINDS[kind.min(OTHER)]
+}
+
 impl WebMetrics {
     /// A request was answered after so long.
     pub(in crate::wapi) fn note(&self, kind: usize, took: Duration, status: StatusCode) {

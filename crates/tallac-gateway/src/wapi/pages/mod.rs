@@ -30,7 +30,7 @@ use super::reply::Reply;
 use super::route::Page;
 
 pub(super) use logs::LogReaders;
-pub(super) use metrics::{WebMetrics, kind};
+pub(super) use metrics::{WebMetrics, kind, kind_name};
 
 /// What all that is under `/private` asks for.
 const SCHEME: &str = "tahoe-lafs ";

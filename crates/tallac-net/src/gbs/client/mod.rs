@@ -37,6 +37,9 @@ use slots::SlotReading;
 /// Longest answer that is taken where it is a message, in bytes.
 const MESSAGE_LEN_MAX: usize = 256 * 1024;
 
+/// Longest date that is taken, in characters.
+const DATE_LEN_MAX: usize = 64;
+
 /// What a client puts up with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientLimits {
@@ -120,6 +123,21 @@ impl GbsClient {
     #[must_use]
     pub fn locations(&self) -> Vec<&Location> {
         self.pool.locations()
+    }
+
+    /// What the server's clock shows, in the words of its `Date` header; nothing if it does not
+    /// tell.
+    ///
+    /// # Errors
+    /// [`StorageError`] when it does not answer.
+    pub async fn date(&self) -> Result<Option<String>, StorageError> {
+        let answer = self.exchange(Call::new(Method::GET, Path::Version)).await?;
+        let answer = answer.expect(&[StatusCode::OK]).await?;
+        let date = answer.header(&header::DATE).and_then(|date| date.to_str().ok());
+        let date = date.filter(|date| date.len() <= DATE_LEN_MAX).map(str::to_owned);
+        // So that the connection may be used again.
+        let _ = answer.message(MESSAGE_LEN_MAX).await?;
+        Ok(date)
     }
 
     async fn exchange(&self, call: Call) -> Result<Exchange, StorageError> {

@@ -37,6 +37,8 @@ pub(super) struct Finding {
     what: String,
     /// What to do; empty if nothing.
     advice: String,
+    /// The line of `tahoe.cfg` that it is about.
+    line: Option<usize>,
 }
 
 impl Finding {
@@ -46,13 +48,18 @@ impl Finding {
             "about": self.about,
             "finding": self.what,
             "advice": self.advice,
+            "line": self.line,
         })
     }
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:<8} {}: {}", self.level.word(), self.about, self.what)?;
+        write!(f, "{:<8} {}: ", self.level.word(), self.about)?;
+        if let Some(line) = self.line {
+            write!(f, "tahoe.cfg, line {line}: ")?;
+        }
+        f.write_str(&self.what)?;
         if self.advice.is_empty() { Ok(()) } else { write!(f, "\n         -> {}", self.advice) }
     }
 }
@@ -94,7 +101,15 @@ impl Findings {
         what: impl Into<String>,
         advice: impl Into<String>,
     ) {
-        self.0.push(Finding { level, about, what: what.into(), advice: advice.into() });
+        let (what, advice) = (what.into(), advice.into());
+        self.0.push(Finding { level, about, what, advice, line: None });
+    }
+
+    /// The last finding is about this line of `tahoe.cfg`.
+    pub(super) fn at_line(&mut self, line: Option<usize>) {
+        if let Some(last) = self.0.last_mut() {
+            last.line = line;
+        }
     }
 
     pub(super) fn count(&self, level: Level) -> usize {

@@ -11,20 +11,24 @@ use tokio::task::JoinSet;
 
 use super::super::location::Location;
 use super::super::web_client::WebClient;
+use super::clocks;
 use super::finding::Findings;
 use crate::config::{ClientConfig, NodeConfig, servers_yaml};
-use crate::node::ways::outgoing;
 use crate::node_files::read_introducer_cache;
 
 /// How long a connection may take, and an answer of the node.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whether introducers and servers are there. A node that runs is asked; else they are tried.
-pub(super) async fn check(config: &NodeConfig, runs: bool, findings: &mut Findings) {
+pub(super) async fn check(config: &NodeConfig, ways: &Ways, runs: bool, findings: &mut Findings) {
+    let known = known_servers(config, findings);
     let servers = match if runs { ask(config).await } else { None } {
         Some(answer) => told(&answer, findings),
-        None => tried(config, findings).await,
+        None => tried(config, ways, &known, findings).await,
     };
+    if !config.client.force_foolscap {
+        clocks::check(ways, known.into_iter(), findings).await;
+    }
     shares(&config.client, servers, findings);
 }
 
@@ -68,16 +72,14 @@ fn told(answer: &Value, findings: &mut Findings) -> usize {
 }
 
 /// Tries all introducers and servers; counts the servers that can be connected to.
-async fn tried(config: &NodeConfig, findings: &mut Findings) -> usize {
-    let ways = match outgoing(&config.directory, &config.connections) {
-        Ok(ways) => ways,
-        Err(error) => {
-            findings.error("connections", format!("{error:#}"), "correct [tor] and [i2p]");
-            return 0;
-        }
-    };
+async fn tried(
+    config: &NodeConfig,
+    ways: &Ways,
+    known: &KnownServers,
+    findings: &mut Findings,
+) -> usize {
     for (petname, furl) in &config.client.introducers {
-        match reach(&ways, furl.hints()).await {
+        match reach(ways, furl.hints()).await {
             Ok(()) => findings.ok("introducers", format!("{petname} can be connected to")),
             Err(why) => findings.warning(
                 "introducers",
@@ -87,8 +89,10 @@ async fn tried(config: &NodeConfig, findings: &mut Findings) -> usize {
         }
     }
     let mut attempts = JoinSet::new();
-    for (name, hints) in known_servers(config, findings) {
-        let ways = ways.clone();
+    for (name, announcement) in known {
+        let furl: Result<Furl, _> = announcement.anonymous_storage_furl().parse();
+        let hints = furl.map_or_else(|_| Vec::new(), |furl| furl.hints().to_vec());
+        let (name, ways) = (name.clone(), ways.clone());
         attempts.spawn(async move { (name, reach(&ways, &hints).await) });
     }
     let mut count = 0;
@@ -110,16 +114,17 @@ async fn tried(config: &NodeConfig, findings: &mut Findings) -> usize {
     count
 }
 
-/// The servers of `servers.yaml`, and those that introducers told of last, with where they are.
-fn known_servers(config: &NodeConfig, findings: &mut Findings) -> BTreeMap<String, Vec<String>> {
+/// Servers by what they are called.
+type KnownServers = BTreeMap<String, StorageAnnouncement>;
+
+/// The servers of `servers.yaml`, and those that introducers told of last.
+fn known_servers(config: &NodeConfig, findings: &mut Findings) -> KnownServers {
     let mut servers = BTreeMap::new();
     let mut take = |announcement: &StorageAnnouncement| {
-        let furl: Result<Furl, _> = announcement.anonymous_storage_furl().parse();
-        let hints = furl.map_or_else(|_| Vec::new(), |furl| furl.hints().to_vec());
         let nickname = announcement.nickname();
         let id = announcement.server_id().as_str();
         let name = if nickname.is_empty() { id.to_owned() } else { format!("{nickname} ({id})") };
-        servers.insert(name, hints);
+        servers.insert(name, announcement.clone());
     };
     match servers_yaml::read(&config.directory) {
         Ok(listed) => listed.iter().for_each(|server| take(&server.announcement)),
@@ -139,7 +144,7 @@ fn known_servers(config: &NodeConfig, findings: &mut Findings) -> BTreeMap<Strin
 }
 
 /// Connects to the first of some places that can be connected to, and no more.
-async fn reach(ways: &Ways, hints: &[String]) -> Result<(), String> {
+pub(super) async fn reach(ways: &Ways, hints: &[String]) -> Result<(), String> {
     let mut why = "it has no address that this node may connect to".to_owned();
     for hint in hints {
         let Some(route) = ways.route_of_hint(hint) else { continue };

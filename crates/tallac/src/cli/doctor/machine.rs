@@ -9,7 +9,11 @@ use rustix::process::{Resource, getrlimit};
 
 use super::super::units::space;
 use super::finding::Findings;
-use crate::config::{ConfigError, ConfigWarning, NodeDirectory, StorageConfig};
+use crate::config::{
+    CONFIG_FILE, ConfigError, ConfigWarning, Ini, NodeConfig, NodeDirectory, StorageConfig,
+    TALLAC_TOML,
+};
+use crate::files;
 
 /// No clock that is right shows less: when this was written, in seconds since 1970.
 const LEAST_NOW_S: u64 = 1_760_000_000;
@@ -21,20 +25,53 @@ const FILES_MIN: u64 = 1024;
 const FREE_MIN: u64 = 100 << 20;
 
 /// What is wrong with the settings; the error says what to do.
-pub(super) fn bad_settings(error: &ConfigError, findings: &mut Findings) {
+pub(super) fn bad_settings(
+    directory: &NodeDirectory,
+    error: &ConfigError,
+    findings: &mut Findings,
+) {
     findings.error(
         "settings",
         error.to_string(),
         "the node does not start before this is put right",
     );
+    let line = error.setting().and_then(|(section, key)| line(directory, section, key));
+    findings.at_line(line);
+}
+
+/// The line of a setting in `tahoe.cfg`, if it is there.
+fn line(directory: &NodeDirectory, section: &str, key: &str) -> Option<usize> {
+    let text = files::read_text(&directory.file(CONFIG_FILE)).ok()??;
+    Ini::parse(&text).ok()?.line(section, key)
 }
 
 /// What the settings make of the node, and those of no effect.
-pub(super) fn settings(what: &str, warnings: &[ConfigWarning], findings: &mut Findings) {
+pub(super) fn settings(
+    directory: &NodeDirectory,
+    (what, warnings): (&str, &[ConfigWarning]),
+    findings: &mut Findings,
+) {
     findings.ok("settings", format!("tahoe.cfg can be read; the node is {what}"));
     for warning in warnings {
         findings.warning("settings", warning.setting.clone(), warning.meaning);
+        let setting = warning.setting.strip_prefix('[').and_then(|text| text.split_once(']'));
+        let line = setting.and_then(|(section, key)| line(directory, section, key.trim()));
+        findings.at_line(line);
     }
+}
+
+/// What `tallac.toml` switches on.
+pub(super) fn own_settings(config: &NodeConfig, findings: &mut Findings) {
+    if !config.directory.file(TALLAC_TOML).exists() {
+        return findings.note("settings", "there is no tallac.toml: what it switches on is off");
+    }
+    let state = |is_on: bool| if is_on { "on" } else { "off" };
+    let what = format!(
+        "tallac.toml can be read; maintenance is {}, traces are {}",
+        state(config.maintenance.is_some()),
+        state(config.otlp_endpoint.is_some())
+    );
+    findings.ok("settings", what);
 }
 
 /// Whether the node runs.
@@ -83,14 +120,66 @@ pub(super) fn private(directory: &NodeDirectory, findings: &mut Findings) {
     }
     match std::fs::metadata(&path) {
         Err(_) => findings.note("secrets", "there is no private directory; the node makes it"),
-        Ok(found) if found.permissions().mode() & 0o077 != 0 => findings.warning(
-            "secrets",
-            "other users of this machine may look into the private directory, where keys, caps and \
-             addresses are",
-            format!("chmod 700 '{}'", path.display()),
-        ),
+        Ok(found) if found.permissions().mode() & 0o077 != 0 => {
+            findings.warning(
+                "secrets",
+                "other users of this machine may look into the private directory, where keys, caps \
+                 and addresses are",
+                format!("chmod 700 '{}'", path.display()),
+            );
+            open_files(&path, findings);
+        }
         Ok(_) => findings.ok("secrets", "only the owner looks into the private directory"),
     }
+}
+
+/// Names what others may read in a directory that they may look into.
+fn open_files(path: &Path, findings: &mut Findings) {
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let is_open = |entry: &std::fs::DirEntry| {
+        let found = entry.metadata().ok().filter(std::fs::Metadata::is_file);
+        found.is_some_and(|found| found.permissions().mode() & 0o044 != 0)
+    };
+    let open = entries.filter(is_open);
+    let mut names: Vec<_> =
+        open.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    if !names.is_empty() {
+        let what = format!("other users may read these files in it: {}", names.join(", "));
+        let advice = "chmod go= them as well; if others have used this machine, take the keys, \
+                      caps and addresses in them for known";
+        findings.warning("secrets", what, advice);
+    }
+}
+
+/// Whether others may read addresses in `tahoe.cfg`, which are as good as a password.
+pub(super) fn addresses(directory: &NodeDirectory, findings: &mut Findings) {
+    let file = directory.file(CONFIG_FILE);
+    let is_open = std::fs::metadata(&file)
+        .is_ok_and(|found| found.permissions().mode() & 0o044 != 0)
+        && others_may_enter(directory.path());
+    for key in ["introducer.furl", "helper.furl"] {
+        let Some(at) = line(directory, "client", key).filter(|_| is_open) else { continue };
+        if is_empty(&file, key) {
+            continue;
+        }
+        findings.warning(
+            "secrets",
+            format!("other users may read the address in [client] {key}, and use what it names"),
+            format!("chmod go= '{}'", file.display()),
+        );
+        findings.at_line(Some(at));
+    }
+}
+
+fn is_empty(file: &Path, key: &str) -> bool {
+    let text = files::read_text(file).ok().flatten().unwrap_or_default();
+    let value = Ini::parse(&text).ok().and_then(|ini| ini.get("client", key).ok().flatten());
+    value.is_none_or(|value| value.is_empty() || value == "None")
+}
+
+fn others_may_enter(dir: &Path) -> bool {
+    std::fs::metadata(dir).is_ok_and(|found| found.permissions().mode() & 0o011 != 0)
 }
 
 /// Whether there is room for shares.

@@ -2,9 +2,11 @@
 //!
 //! It changes nothing, and may run beside the node: what that knows, it asks the node.
 
+mod clocks;
 mod finding;
 mod grid;
 mod machine;
+mod own;
 mod ports;
 
 use std::path::PathBuf;
@@ -13,12 +15,14 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
+use tallac_net::transport::Ways;
 
 use self::finding::{Findings, Level};
 use super::Globals;
 use super::create_node::one_directory;
-use crate::config::{IntroducerConfig, NodeConfig, NodeDirectory, NodeKind};
+use crate::config::{Connections, IntroducerConfig, NodeConfig, NodeDirectory, NodeKind};
 use crate::node::pidfile;
+use crate::node::ways::outgoing;
 
 /// Explain a node's settings, and what may keep it from working
 ///
@@ -65,31 +69,51 @@ async fn examine(directory: &NodeDirectory, findings: &mut Findings) {
     machine::clock(findings);
     machine::limits(findings);
     machine::private(directory, findings);
+    machine::addresses(directory, findings);
     match kind {
-        NodeKind::Introducer => introducer(directory, running, findings),
+        NodeKind::Introducer => introducer(directory, running, findings).await,
         NodeKind::Client => client(directory, running, findings).await,
     }
 }
 
-fn introducer(directory: &NodeDirectory, running: Option<u32>, findings: &mut Findings) {
+async fn introducer(directory: &NodeDirectory, running: Option<u32>, findings: &mut Findings) {
     let config = match IntroducerConfig::load(directory.path()) {
         Ok(config) => config,
-        Err(error) => return machine::bad_settings(&error, findings),
+        Err(error) => return machine::bad_settings(directory, &error, findings),
     };
-    machine::settings("an introducer", &config.warnings, findings);
+    machine::settings(directory, ("an introducer", &[]), findings);
     ports::check((config.web_port.as_ref(), &config.tub), running, findings);
+    if let Some(ways) = ways(directory, &config.connections, findings) {
+        own::check(directory, &ways, running.is_some(), findings).await;
+    }
 }
 
 async fn client(directory: &NodeDirectory, running: Option<u32>, findings: &mut Findings) {
     let config = match NodeConfig::load(directory.path()) {
         Ok(config) => config,
-        Err(error) => return machine::bad_settings(&error, findings),
+        Err(error) => return machine::bad_settings(directory, &error, findings),
     };
     let what = if config.storage.is_some() { "a client and storage server" } else { "a client" };
-    machine::settings(what, &config.warnings, findings);
+    machine::settings(directory, (what, &config.warnings), findings);
+    machine::own_settings(&config, findings);
     ports::check((config.web_port.as_ref(), &config.tub), running, findings);
     if let Some(storage) = &config.storage {
         machine::disk(storage, findings);
     }
-    grid::check(&config, running.is_some(), findings).await;
+    let Some(ways) = ways(directory, &config.connections, findings) else { return };
+    own::check(directory, &ways, running.is_some(), findings).await;
+    grid::check(&config, &ways, running.is_some(), findings).await;
+}
+
+/// The ways to others, without what only a running node has.
+fn ways(
+    directory: &NodeDirectory,
+    connections: &Connections,
+    findings: &mut Findings,
+) -> Option<Ways> {
+    let ways = outgoing(directory, connections);
+    let ways = ways.map_err(|error| {
+        findings.error("connections", format!("{error:#}"), "correct [tor] and [i2p]");
+    });
+    ways.ok()
 }
