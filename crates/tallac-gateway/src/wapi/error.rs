@@ -14,6 +14,7 @@ use tallac_grid::download::DownloadError;
 use tallac_grid::mutable::MutableError;
 use tallac_grid::upload::UploadError;
 
+use super::safety::Refusal;
 use super::spool::SpoolError;
 
 /// Why a request was not done.
@@ -241,22 +242,9 @@ pub(super) enum WebError {
     /// A form that a page does not have.
     #[error("Unknown t value: {0}")]
     UnknownForm(String),
-    /// A page of another site wants something changed.
-    #[error(
-        "A page of another site asked your browser to change something here, so it was not done. \
-         If you wanted it, open this node's own page and do it there."
-    )]
-    CrossSite,
-    /// A page under a name that anybody could have let point here wants something changed.
-    #[error(
-        "This page was opened under a name that this node does not know as its own, so nothing is \
-         changed through it. Open it by the node's address, or list the name under [web] hosts in \
-         tallac.toml."
-    )]
-    UnknownHost,
-    /// A file of a user was to be run.
-    #[error("Files are shown here, but never run as scripts.")]
-    ContentAsScript,
+    /// Something that a browser was made to ask for.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// Something private without the token.
     #[error("Unauthorized")]
     Unauthorized,
@@ -332,11 +320,7 @@ impl WebError {
             | Self::UnknownForm(_)
             | Self::ReportWithoutPost => StatusCode::BAD_REQUEST,
             Self::NoWebSocket => StatusCode::UPGRADE_REQUIRED,
-            Self::NotWriteable
-            | Self::Prohibited(_)
-            | Self::CrossSite
-            | Self::UnknownHost
-            | Self::ContentAsScript => StatusCode::FORBIDDEN,
+            Self::NotWriteable | Self::Prohibited(_) | Self::Refused(_) => StatusCode::FORBIDDEN,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::NoSuchPage
             | Self::NoSuchChild(_)

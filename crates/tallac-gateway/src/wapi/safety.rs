@@ -8,7 +8,6 @@ use http::header::{CONTENT_SECURITY_POLICY, HOST, ORIGIN, X_FRAME_OPTIONS};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::error::WebError;
 use super::reply::Reply;
 
 /// Who asks, as browsers tell servers that they trust the way to.
@@ -26,7 +25,7 @@ const PAGE: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
 /// runs no script, and asks nobody but this node for anything.
 const CONTENT: &str = "sandbox allow-downloads; default-src 'none'; \
     style-src 'self' 'unsafe-inline' data:; img-src 'self' data:; media-src 'self' data:; \
-    font-src 'self' data:; form-action 'none'; base-uri 'none'; frame-ancestors 'self'";
+    font-src 'self' data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 
 /// For what the browser shows with a viewer of its own, which works in no sandbox. The viewer keeps
 /// the document's scripts from the page.
@@ -41,6 +40,27 @@ const RUNNABLE: [&str; 6] =
 
 /// Endings of hosts' names that no stranger can have point to this machine.
 const LOCAL_ENDINGS: [&str; 4] = [".localhost", ".local", ".internal", ".home.arpa"];
+
+/// Why something is not done that a browser was made to ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refusal {
+    /// A page of another site wants something changed.
+    #[error(
+        "A page of another site asked your browser to change something here, so it was not done. \
+         If you wanted it, open this node's own page and do it there."
+    )]
+    CrossSite,
+    /// A page under a name that anybody could have let point here wants something changed.
+    #[error(
+        "This page was opened under a name that this node does not know as its own, so nothing is \
+         changed through it. Open it by the node's address, or list the name under [web] hosts in \
+         tallac.toml."
+    )]
+    UnknownHost,
+    /// A file of a user was to be run.
+    #[error("Files are shown here, but never run as scripts.")]
+    ContentAsScript,
+}
 
 impl Reply {
     /// A page of ours, or what belongs to one.
@@ -58,9 +78,11 @@ impl Reply {
 
     /// A user's file of this type.
     pub(super) fn of_user(self, content_type: &str) -> Self {
-        let policy = if content_type == PDF { VIEWED } else { CONTENT };
+        // What has a viewer is shown in a page of ours.
+        let (policy, frames) =
+            if content_type == PDF { (VIEWED, "SAMEORIGIN") } else { (CONTENT, "DENY") };
         self.header(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy))
-            .header(X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN"))
+            .header(X_FRAME_OPTIONS, HeaderValue::from_static(frames))
             .header(
                 HeaderName::from_static("cross-origin-opener-policy"),
                 HeaderValue::from_static("same-origin"),
@@ -72,31 +94,31 @@ impl Reply {
 ///
 /// A browser says where a request comes from: in `Sec-Fetch-Site`, if it trusts the way to this
 /// node, else in `Origin`. What says neither is a program.
-pub(super) fn check(head: &Parts, hosts: &[String]) -> Result<(), WebError> {
+pub(super) fn check(head: &Parts, hosts: &[String]) -> Result<(), Refusal> {
     if [Method::GET, Method::HEAD].contains(&head.method) {
         return Ok(());
     }
     match text(&head.headers, FETCH_SITE) {
         Some("same-origin" | "none") => return Ok(()),
-        Some(_) => return Err(WebError::CrossSite),
+        Some(_) => return Err(Refusal::CrossSite),
         None => {}
     }
     let Some(origin) = head.headers.get(ORIGIN) else { return Ok(()) };
     let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
     let host = head.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     match origin {
-        Some((_, authority)) if !authority.eq_ignore_ascii_case(host) => Err(WebError::CrossSite),
+        Some((_, authority)) if !authority.eq_ignore_ascii_case(host) => Err(Refusal::CrossSite),
         // A name may have been made to point here by whoever serves the page (DNS rebinding).
-        Some(("http", authority)) if !is_ours(authority, hosts) => Err(WebError::UnknownHost),
+        Some(("http", authority)) if !is_ours(authority, hosts) => Err(Refusal::UnknownHost),
         Some(_) => Ok(()),
-        None => Err(WebError::CrossSite),
+        None => Err(Refusal::CrossSite),
     }
 }
 
 /// Refuses a user's content to whoever wants to run it.
-pub(super) fn check_content(headers: &HeaderMap) -> Result<(), WebError> {
+pub(super) fn check_content(headers: &HeaderMap) -> Result<(), Refusal> {
     match text(headers, FETCH_DEST) {
-        Some(dest) if RUNNABLE.contains(&dest) => Err(WebError::ContentAsScript),
+        Some(dest) if RUNNABLE.contains(&dest) => Err(Refusal::ContentAsScript),
         _ => Ok(()),
     }
 }

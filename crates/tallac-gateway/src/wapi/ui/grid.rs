@@ -33,7 +33,7 @@ impl Headroom {
             known: servers.len(),
             usable,
             needed: config.encoding.needed().into(),
-            happy: config.happy.into(),
+            happy: config.happy,
             total: config.encoding.total().into(),
         }
     }

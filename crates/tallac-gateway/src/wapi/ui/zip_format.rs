@@ -211,7 +211,7 @@ fn dos_time(seconds: Option<i64>) -> (u16, u16) {
         return (0, DAY_ONE);
     };
     let part = |part: i8| u16::from(part.unsigned_abs());
-    let clock = part(time.hour()) << 11 | part(time.minute()) << 5 | part(time.second()) / 2;
+    let clock = part(time.hour()) << 11 | part(time.minute()) << 5 | (part(time.second()) / 2);
     (clock, year.min(127) << 9 | part(time.month()) << 5 | part(time.day()))
 }
 
