@@ -66,7 +66,7 @@ pub(super) fn move_and_copy(place: &mut Place) -> Result<()> {
 
 pub(super) fn edit_a_text(place: &mut Place) -> Result<()> {
     let folder = place.grid.folder()?;
-    place.grid.put(&folder, "note.md", b"# Before\n\n<script>alert(1)</script> *words*")?;
+    place.grid.put(&folder, "note.md", b"# Before\n\n<script>alert(1)</script>\n\n*words*")?;
     place.grid.text("PUT", &format!("/uri/{folder}/plain.txt?format=sdmf"), b"first")?;
     let browser = &place.browser;
     browser.go(&place.grid.page(&folder, "note.md"))?;

@@ -86,7 +86,7 @@ fn run(tools: Tools, filters: &[String]) -> Result<usize> {
         match outcome {
             Ok(()) => println!("ok      {name} ({took:.1} s)"),
             Err(error) => {
-                println!("FAILED  {name} ({took:.1} s): {error:?}");
+                println!("FAILED  {name} ({took:.1} s): {error:#}");
                 failed += 1;
                 let _ = place.browser.complaints();
             }

@@ -55,6 +55,13 @@ impl Default for MaintenanceConfig {
 struct Document {
     maintenance: Option<Section>,
     storage: StorageTable,
+    web: WebTable,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct WebTable {
+    hosts: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -70,6 +77,8 @@ pub(super) struct OwnSettings {
     pub(super) maintenance: Option<MaintenanceConfig>,
     /// Bytes that share files may have together, if that is limited.
     pub(super) max_use: Option<u64>,
+    /// Names by which browsers reach the node.
+    pub(super) hosts: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -212,12 +221,20 @@ fn parse(file: &Path, text: &str) -> Result<OwnSettings, ConfigError> {
     Ok(OwnSettings {
         maintenance: document.maintenance.and_then(Section::into_config),
         max_use: document.storage.max_use.map(|size| size.0),
+        hosts: document.web.hosts,
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_the_node_are_listed() {
+        let hosts = |text| parse(Path::new("tallac.toml"), text).unwrap().hosts;
+        assert_eq!(hosts("[web]\nhosts = [\"files.example.org\"]"), ["files.example.org"]);
+        assert!(hosts("").is_empty());
+    }
 
     fn read(text: &str) -> Result<Option<MaintenanceConfig>, String> {
         let parsed = parse(Path::new("tallac.toml"), text);

@@ -48,7 +48,7 @@ export function el(name, properties = {}, ...children) {
     else if (key in element && !key.includes("-")) element[key] = value;
     else element.setAttribute(key, value === true ? "" : value);
   }
-  element.append(...children.filter((child) => child != null));
+  element.append(...children.filter((child) => child != null && child !== false));
   return element;
 }
 
@@ -84,6 +84,7 @@ export const encode = (text) => encodeURIComponent(text).replace(/[!'()*]/g,
   (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 
 export class Refused extends Error {}
+export class Unreachable extends Refused {}
 
 // Asks the web API; what it refuses is told in its own words.
 export async function api(method, path, body, signal) {
@@ -92,7 +93,7 @@ export async function api(method, path, body, signal) {
     answer = await fetch(path, { method, body, signal, cache: "no-store" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Refused("The node does not answer. Is it running?");
+    throw new Unreachable("The node does not answer. Is it running?");
   }
   const text = await answer.text();
   if (!answer.ok) throw new Refused(text.split("\n")[0].slice(0, 400) || `Status ${answer.status}`);

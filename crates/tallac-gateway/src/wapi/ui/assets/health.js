@@ -3,6 +3,22 @@ import { api, el, encode, json, announce, number } from "./common.js";
 
 const named = (many, one, more) => `${number(many)} ${many === 1 ? one : more}`;
 
+// Servers that may fail at the least. Each that fails takes one from the happiness at most; where no
+// piece is on two of them, those with the most pieces are the worst to lose.
+function spare(found) {
+  const needed = found["count-shares-needed"];
+  const each = new Map();
+  const holders = Object.values(found.sharemap);
+  for (const id of holders.flat()) each.set(id, (each.get(id) ?? 0) + 1);
+  let least = found["count-happiness"] - needed;
+  if (holders.every((ids) => ids.length === 1)) {
+    let left = holders.length;
+    const counts = [...each.values()].sort((a, b) => b - a);
+    least = counts.findIndex((count) => (left -= count) < needed);
+  }
+  return Math.max(0, Math.min(each.size - 1, least));
+}
+
 export function words(found) {
   const needed = found["count-shares-needed"];
   const good = found["count-shares-good"];
@@ -13,9 +29,8 @@ export function words(found) {
     lines.push(`It cannot be read now: ${named(good, "piece is", "pieces are")} there, and ${needed} are `
       + "needed. If servers that are away come back, it may be readable again.");
   } else {
-    const spare = Math.max(0, Math.min(hosts - 1, found["count-happiness"] - needed));
     lines.push(`${named(good, "piece is", "pieces are")} on ${named(hosts, "server", "servers")}, and any `
-      + `${needed} bring it back: you can lose ${spare} of the servers.`);
+      + `${needed} bring it back: you can lose ${spare(found)} of the servers.`);
     lines.push(found.healthy ? "It is as safe as it was when it was stored."
       : "It is less safe than it was: repair makes the missing pieces anew.");
   }

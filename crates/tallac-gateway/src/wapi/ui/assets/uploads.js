@@ -1,7 +1,7 @@
 // Files and whole folders on their way in: several at once, each with its state, all with a rate
 // and the time that is left. Files are stored first and linked afterwards, many in one change of
 // the folder.
-import { announce, api, el, encode, icon, number, size, span, Refused } from "./common.js";
+import { announce, api, el, encode, icon, number, size, span, Refused, Unreachable } from "./common.js";
 
 const AT_ONCE = 3;
 const TRIES = 6;
@@ -141,8 +141,9 @@ export class Uploads {
     this.state(task, "sending");
     try {
       const folder = await this.folder(task.path);
-      const cap = await this.send(task);
-      await this.link(folder, task, cap);
+      // What was stored before the way was cut off need not be sent again.
+      task.cap ??= await this.send(task);
+      if (!(await this.isLinked(folder, task))) await this.link(folder, task, task.cap);
       task.sent = task.file.size;
       this.state(task, "done");
       if (this.list.childElementCount > SHOWN) task.row.remove();
@@ -158,7 +159,7 @@ export class Uploads {
     if (task.state === "cancelled") return;
     task.tries += 1;
     // What the node refuses, it will refuse again; what was cut off may go on.
-    if (error instanceof Refused || task.tries >= TRIES) {
+    if ((error instanceof Refused && !(error instanceof Unreachable)) || task.tries >= TRIES) {
       this.state(task, "failed", error.message || "Interrupted");
       return;
     }
@@ -197,6 +198,13 @@ export class Uploads {
       this.folders.set(key, made);
     }
     return this.folders.get(key);
+  }
+
+  // Whether an earlier try came so far, and only its answer was lost.
+  async isLinked(folder, task) {
+    if (!task.tries) return false;
+    const path = `/uri/${encode(folder)}/${encode(task.name)}?t=readonly-uri`;
+    return (await api("GET", path).catch(() => null)) === task.cap;
   }
 
   // Links a stored file, with all others that wait for the same folder at that time.
