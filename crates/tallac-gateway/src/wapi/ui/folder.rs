@@ -133,10 +133,6 @@ impl Shown<'_> {
                 button.needs-script #share type="button" { (icon("share")) "Share" }
                 a.button href=(zip) download { (icon("download")) "Download all" }
                 button.needs-script #check type="button" { (icon("health")) "Check" }
-                label.filter.needs-script {
-                    span.visually-hidden { "Show only names with" }
-                    input #filter type="search" placeholder="Filter by name" autocomplete="off";
-                }
             }
             div #selection .toolbar.selection hidden aria-label="Selected" role="group" {}
         }
@@ -150,11 +146,17 @@ impl Shown<'_> {
         let shown = entries.iter().skip(from).take(ENTRIES_MAX);
         let to = all.min(from.saturating_add(ENTRIES_MAX));
         html! {
-            p #count .quiet {
-                @match all {
-                    0 => "Nothing is here yet.",
-                    1 => "1 entry",
-                    count => { (count) " entries" }
+            div.bar {
+                p #count .quiet {
+                    @match all {
+                        0 => "Nothing is here yet.",
+                        1 => "1 entry",
+                        count => { (count) " entries" }
+                    }
+                }
+                label.filter.needs-script {
+                    span.visually-hidden { "Show only names with" }
+                    input #filter type="search" placeholder="Filter by name" autocomplete="off";
                 }
             }
             table #list .list.files hidden[all == 0] {
