@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "it is a command: what it prints is its result")]
 
+mod browser;
 mod interop;
 mod steps;
 mod tidy;
@@ -17,9 +18,11 @@ use self::steps::Steps;
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  test [--quick]    formatting, tidy, lints, all tests, and the tests with the real
-                    Tahoe-LAFS; --quick leaves the last out
+  test [--quick]    formatting, tidy, lints, all tests, and the tests in a real browser and with
+                    the real Tahoe-LAFS; --quick leaves the last two out
   tidy              layers, sizes of files, words that must not be there
+  browser [FILTER]  the tests of the interface in a real browser alone
+  pictures          makes the pictures of docs/guide anew, in that browser
   interop [FILTER]  the tests with the real Tahoe-LAFS 1.20 alone
   vectors           makes the vectors anew with Tahoe-LAFS, and compares them
   bench [ARGS]      speed and memory beside Tahoe-LAFS 1.20 (release build)
@@ -45,6 +48,16 @@ fn run(words: &[&str]) -> Result<ExitCode> {
         ["tidy"] => {
             let mut steps = Steps::new(&root);
             steps.check("tidy", || tidy::check(&root));
+            Ok(steps.finish())
+        }
+        ["browser", filter @ ..] => {
+            let mut steps = Steps::new(&root);
+            browser::run(&mut steps, filter)?;
+            Ok(steps.finish())
+        }
+        ["pictures"] => {
+            let mut steps = Steps::new(&root);
+            browser::pictures(&mut steps)?;
             Ok(steps.finish())
         }
         ["interop", filter @ ..] => {
@@ -81,6 +94,7 @@ fn test(root: &Path, quick: bool) -> Result<ExitCode> {
     if quick {
         return Ok(steps.finish());
     }
+    browser::run(&mut steps, &[])?;
     interop::run(&mut steps, &[])?;
     Ok(steps.finish())
 }

@@ -17,7 +17,7 @@ const TARGET: &str = "tallac_gateway::access";
 const CENSORED: &str = "[CENSORED]";
 
 /// Roots whose names may be written; what follows is censored.
-const ROOTS: [&str; 13] = [
+const ROOTS: [&str; 14] = [
     "uri",
     "cap",
     "file",
@@ -31,6 +31,7 @@ const ROOTS: [&str; 13] = [
     "report_incident",
     "private",
     "static",
+    "ui",
 ];
 
 /// Arguments whose values may be written if they look like words.

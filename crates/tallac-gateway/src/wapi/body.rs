@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use futures_util::Stream;
 use futures_util::stream::BoxStream;
+use futures_util::{Stream, StreamExt as _};
 use http_body::{Frame, SizeHint};
 use tallac_grid::download::{DownloadError, PlaintextStream};
 
@@ -22,6 +22,9 @@ pub(super) enum BodyError {
     /// Fewer bytes came than the file has.
     #[error("a download ended early")]
     Short,
+    /// A folder that is packed while it is sent cannot be packed to its end.
+    #[error("a folder could not be packed to its end: {0}")]
+    Packing(String),
 }
 
 /// The body of an answer.
@@ -39,7 +42,7 @@ enum Source {
     /// The first piece, if it is not yet given out, and the rest.
     Stream(Option<Bytes>, PlaintextStream),
     /// Made while it is sent: nobody knows how long it will be.
-    Lines(BoxStream<'static, Bytes>),
+    Lines(BoxStream<'static, Result<Bytes, BodyError>>),
 }
 
 impl fmt::Debug for Body {
@@ -62,7 +65,14 @@ impl Body {
 
     /// Text that is made while it is sent.
     pub(super) fn lines(lines: impl Stream<Item = Bytes> + Send + 'static) -> Self {
-        Self { source: Source::Lines(Box::pin(lines)), left: u64::MAX, access: None }
+        Self::pieces(lines.map(Ok))
+    }
+
+    /// What is made while it is sent, and may not come to its end.
+    pub(super) fn pieces(
+        pieces: impl Stream<Item = Result<Bytes, BodyError>> + Send + 'static,
+    ) -> Self {
+        Self { source: Source::Lines(Box::pin(pieces)), left: u64::MAX, access: None }
     }
 
     /// Bytes of it.
@@ -83,7 +93,7 @@ impl Body {
                 Some(first) => Poll::Ready(Some(Ok(first))),
                 None => rest.as_mut().poll_next(cx).map_err(BodyError::Download),
             },
-            Source::Lines(lines) => lines.as_mut().poll_next(cx).map(|piece| piece.map(Ok)),
+            Source::Lines(lines) => lines.as_mut().poll_next(cx),
         }
     }
 }

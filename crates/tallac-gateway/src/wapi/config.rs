@@ -28,6 +28,8 @@ pub struct WebConfig {
     pub api_token: Option<ApiToken>,
     /// Files of the node that are served or heeded.
     pub files: LocalFiles,
+    /// Names by which browsers reach the node, beside its addresses and those of the local network.
+    pub hosts: Vec<String>,
     /// What it puts up with.
     pub limits: WebLimits,
 }
@@ -45,6 +47,7 @@ impl WebConfig {
             node: Arc::new(Alone),
             api_token: None,
             files: LocalFiles::default(),
+            hosts: Vec::new(),
             limits: WebLimits::default(),
         }
     }

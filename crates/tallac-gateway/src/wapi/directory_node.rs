@@ -13,7 +13,7 @@ use super::file_node::{self, bad_operation, done, link_cap};
 use super::make::{self, Fresh};
 use super::place::{self, FoundLink, Spot, Target};
 use super::reply::{HTML, Reply, TEXT};
-use super::{check, child_map, html, json, listing, walks, work};
+use super::{check, child_map, html, json, listing, ui, walks, work};
 
 /// What is answered for each operation that changes something.
 const UNLINKED: &str = "thing unlinked";
@@ -45,6 +45,9 @@ pub(super) async fn answer(
 /// What is known of a directory.
 async fn get(asked: &Asked<'_>, target: &Target, cap: &DirectoryCap) -> Result<Reply, WebError> {
     let operation = asked.args.operation();
+    if operation.is_empty() && ui::is_wanted(asked) {
+        return Reply::see_other(&ui::of_node(asked.head.uri.path()));
+    }
     let etag = etag(cap, operation);
     let known = asked.headers().get(IF_NONE_MATCH).and_then(|known| known.to_str().ok());
     if is_known(known, etag.as_deref()) {

@@ -17,7 +17,7 @@ use super::place::{self, Place, Target};
 use super::reply::{HTML, JSON, Reply};
 use super::request_body::RequestBody;
 use super::route::Route;
-use super::{State, directory_node, json, pages, unlinked, welcome};
+use super::{State, directory_node, json, pages, safety, ui, unlinked, welcome};
 
 /// Answers one request. The body is read only where it is needed.
 pub(super) async fn answer(
@@ -29,6 +29,7 @@ pub(super) async fn answer(
     if !known.contains(&head.method) {
         return Err(WebError::UnknownMethod);
     }
+    safety::check(head, &state.config.hosts)?;
     let route = Route::parse(head.uri.path())?;
     let (started, kind) = (Instant::now(), pages::kind(&head.method, &route));
     // The path is left out: it may have caps in it.
@@ -65,6 +66,7 @@ async fn answer_at(
     let mut asked = Asked::new(state, head, body).await?;
     match route {
         Route::Page(page) => pages::answer(&asked, page).await,
+        Route::Ui(path) => ui::answer(&mut asked, path).await,
         Route::Welcome => asked.welcome(),
         Route::Root(root) => unlinked::answer(&mut asked, root).await,
         Route::Node { cap, children } => asked.node(&cap, children).await,
@@ -88,6 +90,7 @@ impl Asked<'_> {
     /// `/`
     fn welcome(&self) -> Result<Reply, WebError> {
         match self.args.operation() {
+            "" if ui::is_wanted(self) => Reply::see_other("/ui/"),
             "" => Ok(Reply::text(HTML, welcome::page(self.state))),
             "json" => {
                 let introducers = &self.state.config.introducers;

@@ -23,7 +23,7 @@ use super::place::Target;
 use super::query::quotable;
 use super::range::Selection;
 use super::reply::{HTML, Reply, TEXT};
-use super::{html, json};
+use super::{html, json, safety};
 
 /// The name of a file that was given none.
 const UNNAMED: &str = "unknown";
@@ -143,6 +143,7 @@ impl<'a> Get<'a> {
     }
 
     async fn content(&self, etag: Option<&str>) -> Result<Reply, WebError> {
+        safety::check_content(self.asked.headers())?;
         match self.readable()? {
             Readable::Immutable(cap) => {
                 let range = self.selected(cap.size(), etag)?;
@@ -198,6 +199,7 @@ impl<'a> Get<'a> {
         let status =
             if selected.part.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
         let mut reply = Reply::announcing(end - start, status, guess.content_type, body)
+            .of_user(guess.content_type)
             .header(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         if let Some(encoding) = guess.encoding {
             reply = reply.header(CONTENT_ENCODING, HeaderValue::from_static(encoding));
@@ -263,7 +265,7 @@ fn unquoted(tag: &str) -> &str {
 
 /// Has the client save the file under this name. Control characters would end the header, so they
 /// are replaced; a name beyond ASCII is written in both ways that browsers know.
-fn disposition(name: &str) -> String {
+pub(super) fn disposition(name: &str) -> String {
     let mut header = String::from("attachment; filename=\"");
     for c in name.chars() {
         match c {

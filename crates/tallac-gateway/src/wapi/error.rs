@@ -14,6 +14,7 @@ use tallac_grid::download::DownloadError;
 use tallac_grid::mutable::MutableError;
 use tallac_grid::upload::UploadError;
 
+use super::safety::Refusal;
 use super::spool::SpoolError;
 
 /// Why a request was not done.
@@ -241,6 +242,9 @@ pub(super) enum WebError {
     /// A form that a page does not have.
     #[error("Unknown t value: {0}")]
     UnknownForm(String),
+    /// Something that a browser was made to ask for.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// Something private without the token.
     #[error("Unauthorized")]
     Unauthorized,
@@ -316,7 +320,7 @@ impl WebError {
             | Self::UnknownForm(_)
             | Self::ReportWithoutPost => StatusCode::BAD_REQUEST,
             Self::NoWebSocket => StatusCode::UPGRADE_REQUIRED,
-            Self::NotWriteable | Self::Prohibited(_) => StatusCode::FORBIDDEN,
+            Self::NotWriteable | Self::Prohibited(_) | Self::Refused(_) => StatusCode::FORBIDDEN,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::NoSuchPage
             | Self::NoSuchChild(_)

@@ -7,16 +7,11 @@ use tallac_core::dirnode::Node;
 
 use super::unlinked::quoted;
 
-/// How pages look.
-pub(super) const STYLE: &str = "body{font-family:sans-serif;margin:2em;max-width:70em}\
-table{border-collapse:collapse}td,th{text-align:left;padding:.3em 1em .3em 0;\
-border-bottom:1px solid #ccc}code{word-break:break-all}form{margin:.5em 0}td form{display:inline}";
-
 /// The beginning of a page, up to what is in it. The title is escaped already.
 pub(super) fn begin(title: &str) -> String {
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <title>{title}</title><style>{STYLE}</style></head><body>\n"
+         <title>{title}</title><link rel=\"stylesheet\" href=\"/tahoe.css\"></head><body>\n"
     )
 }
 

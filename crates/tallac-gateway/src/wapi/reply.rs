@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::header::{ACCEPT_RANGES, ALLOW, CONTENT_RANGE, CONTENT_TYPE};
 use http::header::{CONTENT_LENGTH, ETAG, HeaderName, LOCATION, REFERRER_POLICY, UPGRADE};
-use http::header::{WWW_AUTHENTICATE, X_FRAME_OPTIONS};
+use http::header::{WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use http::{HeaderValue, Response, StatusCode};
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -66,11 +66,13 @@ impl Reply {
         Self { response }
             .header(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"))
             .header(REFERRER_POLICY, HeaderValue::from_static("no-referrer"))
+            .header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
     }
 
     /// A text of ours or a cap.
     pub(super) fn text(content_type: &'static str, text: impl Into<Bytes>) -> Self {
-        Self::new(StatusCode::OK, content_type, Body::full(text))
+        let reply = Self::new(StatusCode::OK, content_type, Body::full(text));
+        if content_type == HTML { reply.of_interface() } else { reply }
     }
 
     /// Look there.

@@ -3,6 +3,7 @@
 use percent_encoding::percent_decode_str;
 
 use super::error::WebError;
+use super::ui::UiPath;
 
 /// What is asked for, before its cap is looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub(super) enum Route {
     Operation(String, Option<String>),
     /// One of the pages about the node.
     Page(Page),
+    /// `/ui` and what follows: the interface for people.
+    Ui(UiPath),
     /// `/file/CAP/NAME` or `/named/CAP/NAME`: a file under a name of the client's choice.
     Named {
         /// The cap's text.
@@ -103,6 +106,7 @@ impl Route {
                 let object = Some(decode(object)?).filter(|object| !object.is_empty());
                 Ok(Self::Operation(decode(handle)?, object))
             }
+            ("ui", rest) => UiPath::parse(rest.unwrap_or_default()).map(Self::Ui),
             ("file" | "named", rest) => Self::named(rest.unwrap_or_default()),
             (first, rest) => Page::parse(first, rest).map(Self::Page),
         }
@@ -165,7 +169,7 @@ impl Page {
     }
 }
 
-fn decode(segment: &str) -> Result<String, WebError> {
+pub(super) fn decode(segment: &str) -> Result<String, WebError> {
     let decoded = percent_decode_str(segment).decode_utf8();
     Ok(decoded.map_err(|_| WebError::NotUtf8("path"))?.into_owned())
 }

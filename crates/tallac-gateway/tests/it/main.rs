@@ -7,6 +7,7 @@ mod deep_check;
 mod directories;
 mod download;
 mod errors;
+mod interface;
 mod introducer;
 mod mutable;
 mod node_pages;

@@ -331,7 +331,7 @@ async fn many_requests_at_once_share_a_few_connections() {
             });
         }
     });
-    let nurl = Nurl::new(served.nurl.spki_hash().clone(), location, served.nurl.swissnum().clone());
+    let nurl = Nurl::new(*served.nurl.spki_hash(), location, served.nurl.swissnum().clone());
     let client = GbsClient::new(&[nurl], &Ways::direct()).unwrap();
     for _ in 0..3 {
         let lists = (0..64).map(|_| client.list(ShareKind::Immutable, SI));

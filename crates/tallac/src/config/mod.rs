@@ -58,6 +58,9 @@ pub struct NodeConfig {
     pub web_port: Option<ListenAt>,
     /// Directory whose files the web server gives out under `/static`.
     pub web_static: PathBuf,
+    /// Names by which browsers reach the web API, beside addresses (`[web] hosts` in
+    /// `tallac.toml`).
+    pub web_hosts: Vec<String>,
     /// Directory for what does not fit into memory.
     pub tempdir: PathBuf,
     /// Whether others may learn this machine's address.
@@ -146,6 +149,7 @@ impl NodeConfig {
             directory: directory.clone(),
             nickname: nickname(&reader)?,
             web_port: web_port(&reader)?,
+            web_hosts: own.hosts,
             web_static: reader.path(("node", "web.static"), "public_html")?,
             tempdir: reader.path(("node", "tempdir"), "tmp")?,
             reveal_ip_address,

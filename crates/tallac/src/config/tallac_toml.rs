@@ -58,6 +58,7 @@ struct Document {
     storage: StorageTable,
     telemetry: TelemetryTable,
     log: LogTable,
+    web: WebTable,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -70,6 +71,12 @@ struct TelemetryTable {
 #[serde(default, deny_unknown_fields)]
 struct LogTable {
     level: Option<LogLevel>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct WebTable {
+    hosts: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -89,6 +96,8 @@ pub(super) struct OwnSettings {
     pub(super) otlp_endpoint: Option<OtlpEndpoint>,
     /// How much is logged; as usual if it does not say.
     pub(super) log_level: Option<LogLevel>,
+    /// Names by which browsers reach the node.
+    pub(super) hosts: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -243,12 +252,20 @@ fn parse(file: &Path, text: &str) -> Result<OwnSettings, ConfigError> {
         max_use: document.storage.max_use.map(|size| size.0),
         otlp_endpoint: document.telemetry.otlp_endpoint,
         log_level: document.log.level,
+        hosts: document.web.hosts,
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_the_node_are_listed() {
+        let hosts = |text| parse(Path::new("tallac.toml"), text).unwrap().hosts;
+        assert_eq!(hosts("[web]\nhosts = [\"files.example.org\"]"), ["files.example.org"]);
+        assert!(hosts("").is_empty());
+    }
 
     fn read(text: &str) -> Result<Option<MaintenanceConfig>, String> {
         let parsed = parse(Path::new("tallac.toml"), text);

@@ -156,6 +156,7 @@ async fn start_roster(tree: &mut Tree, config: &NodeConfig, roster: Roster) -> R
 /// How the web API is to be, as the node's settings say.
 fn web_config(config: &NodeConfig, token: &ApiAuthToken) -> WebConfig {
     let mut web = WebConfig::new(config.tempdir.clone(), config.nickname.clone());
+    web.hosts.clone_from(&config.web_hosts);
     web.mutable_format = config.client.mutable_format;
     web.api_token = Some(ApiToken::new(token.expose()));
     web.files = LocalFiles {

@@ -3,16 +3,18 @@
 
 use bytes::Bytes;
 
-use crate::wapi::html;
 use crate::wapi::reply::Reply;
 
 /// A square of one colour.
 const ICON: &[u8] = include_bytes!("icon.png");
 
+/// How pages look that programs may read too.
+const STYLE: &str = include_str!("tahoe.css");
+
 /// Answers a request for one of them.
 pub(super) fn answer(name: &str) -> Reply {
     match name {
         "icon.png" => Reply::text("image/png", Bytes::from_static(ICON)),
-        _ => Reply::text("text/css; charset=utf-8", html::STYLE),
+        _ => Reply::text("text/css; charset=utf-8", STYLE),
     }
 }

@@ -43,6 +43,7 @@ pub(in crate::wapi) fn kind(method: &Method, route: &Route) -> usize {
         Route::Node { .. } => "change",
         Route::Operation(..) => "operation",
         Route::Page(page) => page.name(),
+        Route::Ui(_) => "page",
     };
     KINDS.iter().position(|known| *known == name).unwrap_or(OTHER)
 }
