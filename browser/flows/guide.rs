@@ -9,18 +9,7 @@ pub(super) fn pictures(place: &mut Place) -> Result<()> {
     let Some(dir) = place.tools.pictures.clone() else { return Ok(()) };
     std::fs::create_dir_all(&dir)?;
     let folder = place.grid.folder()?;
-    for name in ["Letters/2026.txt", "Photos/lake.svg", "Music/quiet.wav"] {
-        place.grid.put(&folder, name, super::looking::DRAWING.as_bytes())?;
-    }
-    place.grid.put(&folder, "lake.svg", super::looking::DRAWING.as_bytes())?;
-    place.grid.put(&folder, "evening.wav", &super::looking::sound(40))?;
-    place.grid.put(
-        &folder,
-        "Read%20me.md",
-        b"# Our files\n\nWhat is *here* is kept for all of us.\n\n- Letters\n- Photos",
-    )?;
-    place.grid.put(&folder, "accounts%202026.csv", &[b'x'; 4200])?;
-    place.grid.put(&folder, "paper.pdf", super::looking::PDF.as_bytes())?;
+    fill(place, &folder)?;
     let page = |path: &str| place.grid.page(&folder, path);
     let pages = [
         ("first-run", place.grid.at("/ui/")),
@@ -77,5 +66,22 @@ pub(super) fn pictures(place: &mut Place) -> Result<()> {
     }
     place.browser.command("Emulation.clearDeviceMetricsOverride", &json!({}))?;
     place.browser.command("Emulation.setEmulatedMedia", &json!({ "features": [] }))?;
+    Ok(())
+}
+
+/// Puts something into the folder that is shown.
+fn fill(place: &Place, folder: &str) -> Result<()> {
+    for name in ["Letters/2026.txt", "Photos/lake.svg", "Music/quiet.wav"] {
+        place.grid.put(folder, name, super::looking::DRAWING.as_bytes())?;
+    }
+    place.grid.put(folder, "lake.svg", super::looking::DRAWING.as_bytes())?;
+    place.grid.put(folder, "evening.wav", &super::looking::sound(40))?;
+    place.grid.put(
+        folder,
+        "Read%20me.md",
+        b"# Our files\n\nWhat is *here* is kept for all of us.\n\n- Letters\n- Photos",
+    )?;
+    place.grid.put(folder, "accounts%202026.csv", &[b'x'; 4200])?;
+    place.grid.put(folder, "paper.pdf", super::looking::PDF.as_bytes())?;
     Ok(())
 }
