@@ -64,7 +64,8 @@ fn as_a_script(place: &Place, secret: &str) -> Result<()> {
         place.grid.text("PUT", "/uri", b"document.title = 'ran'; // long enough to be stored")?;
     place.browser.go(&place.grid.at("/ui/"))?;
     let failed = place.browser.run(
-        "const script = document.createElement('script'); script.src = `/named/${arg}/@@named=/x.js`; \
+        "const script = document.createElement('script'); \
+         script.src = `/named/${arg}/@@named=/x.js`; \
          return await new Promise((done) => { script.onload = () => done(false); \
          script.onerror = () => done(true); document.head.append(script); })",
         script,
@@ -100,7 +101,8 @@ pub(super) fn another_site(place: &mut Place) -> Result<()> {
                catch (error) { out[name] = 'refused'; } }; \
              await tell('post', () => fetch(`${gateway}/uri/${folder}?t=unlink&name=kept.txt`, \
                { method: 'POST', mode: 'no-cors' }).then((r) => r.type)); \
-             await tell('put', () => fetch(`${gateway}/uri`, { method: 'PUT', body: 'x' }).then((r) => r.text())); \
+             await tell('put', () => fetch(`${gateway}/uri`, { method: 'PUT', body: 'x' }) \
+               .then((r) => r.text())); \
              await tell('read', () => fetch(`${gateway}/?t=json`).then((r) => r.text())); \
              return out",
             json!([gateway, folder]),

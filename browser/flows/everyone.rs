@@ -113,7 +113,8 @@ fn findings(place: &Place, axe: &str) -> Result<()> {
         "const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']; \
          const found = await axe.run(document, { runOnly: tags }); \
          return found.violations.filter((v) => v.impact !== 'minor').map((v) => \
-         `${v.impact} ${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html + ' ' + n.failureSummary).join(' | ')}`)",
+         `${v.impact} ${v.id}: ` + v.nodes.slice(0, 3) \
+         .map((n) => n.html + ' ' + n.failureSummary).join(' | '))",
         (),
     )?;
     ensure!(found.as_array().is_some_and(Vec::is_empty), "{found:#}");

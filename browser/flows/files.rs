@@ -17,7 +17,11 @@ pub(super) fn change_and_undo(place: &mut Place) -> Result<()> {
     browser.press("Name")?;
     browser.type_into("#filter", "B")?;
     place.names_are(&["b.txt"])?;
-    browser.run("const f = document.querySelector('#filter'); f.value = ''; f.dispatchEvent(new Event('input'));", ())?;
+    browser.run(
+        "const f = document.querySelector('#filter'); f.value = ''; \
+         f.dispatchEvent(new Event('input'));",
+        (),
+    )?;
     browser.press("New folder")?;
     browser.type_into("#answer", "zoo")?;
     browser.press("Make it")?;
@@ -80,7 +84,8 @@ pub(super) fn edit_a_text(place: &mut Place) -> Result<()> {
         browser.run("document.querySelector('.editor').value = arg", text)?;
         browser.press("Save")?;
         browser.wait(&format!(
-            "document.querySelector('#text')?.textContent === {} && !document.querySelector('.editor')",
+            "document.querySelector('#text')?.textContent === {} \
+             && !document.querySelector('.editor')",
             json!(text)
         ))?;
         let stored = place.grid.text("GET", &format!("/uri/{folder}/{name}"), b"")?;

@@ -32,9 +32,11 @@ pub(super) const DRAWING: &str = "<svg xmlns='http://www.w3.org/2000/svg' width=
     fill='#ffe9a8'/></svg>";
 
 /// A document of one page, as small as they come.
-const PDF: &str = "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n\
+pub(super) const PDF: &str = "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n\
     2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n\
-    3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 100]>>endobj\n\
+    3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 200]/Contents 4 0 R/Resources<<>>>>endobj\n\
+    4 0 obj<</Length 62>>stream\n\
+    0 0.4 0.5 rg 20 20 260 160 re f 1 g 60 60 80 80 re f\nendstream endobj\n\
     trailer<</Root 1 0 R>>\n%%EOF\n";
 
 pub(super) fn every_kind(place: &mut Place) -> Result<()> {

@@ -14,7 +14,8 @@ const DROP: &str = "
     transfer.items.add(new File(['small'], 'small.txt', { type: 'text/plain' }));
     const box = document.querySelector('#folder');
     for (const type of ['dragenter', 'dragover', 'drop']) {
-      box.dispatchEvent(new DragEvent(type, { dataTransfer: transfer, bubbles: true, cancelable: true }));
+      const options = { dataTransfer: transfer, bubbles: true, cancelable: true };
+      box.dispatchEvent(new DragEvent(type, options));
     }";
 
 const READY: &str = "document.querySelector('#folder')?.dataset.ready === ''";

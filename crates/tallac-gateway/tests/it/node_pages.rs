@@ -210,11 +210,14 @@ async fn storage_and_helper() {
     assert!(page.contains("<h1>Storage Server Status</h1>"), "{page}");
     assert!(page.contains("75.58GB") && page.contains("Total buckets: 12"), "{page}");
     assert!(page.contains("abc&lt;") && page.contains("Next crawl in 5.00s"), "{page}");
+    let page = web.get("/ui/storage").await.text();
+    assert!(page.contains("value=\"75576836096\"") && page.contains("<dd>12</dd>"), "{page}");
     assert_eq!(json(&web, "/helper_status?t=json").await["chk_upload_helper.incoming_size"], 5);
     assert!(web.get("/helper_status").await.text().contains("<h1>Helper Status</h1>"));
 
     let web = Web::with(1, |_| {}).await;
     assert!(web.get("/storage").await.text().contains("No Storage Server Running"));
+    assert!(web.get("/ui/storage").await.text().contains("keeps nothing for others"));
     assert_eq!(web.get("/storage?t=json").await.status, 404);
     assert_eq!(web.get("/helper_status?t=json").await.text(), "{}\n");
     assert!(web.get("/helper_status").await.text().contains("No helper is running"));

@@ -74,8 +74,12 @@ fn markup(inside: &Inside, target: &Target, name: &str, look: &Look) -> Markup {
             }
             div.toolbar {
                 @if let Some(content) = &content {
-                    a.button.primary href={ (content) "?save=true" } { (icon("download")) "Download" }
-                    a.button href=(content) target="_blank" rel="noopener noreferrer" { "Open in a tab" }
+                    a.button.primary href={ (content) "?save=true" } {
+                        (icon("download")) "Download"
+                    }
+                    a.button href=(content) target="_blank" rel="noopener noreferrer" {
+                        "Open in a tab"
+                    }
                 }
                 @if may_replace && matches!(look, Look::Text(_) | Look::Markdown(_)) {
                     button.needs-script #edit type="button" { "Edit" }

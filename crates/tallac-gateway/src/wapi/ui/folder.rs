@@ -179,7 +179,9 @@ impl Shown<'_> {
             @if from > 0 || to < all {
                 nav.pages aria-label="Entries" {
                     @if from > 0 {
-                        a.button href={ (here) "?from=" (from.saturating_sub(ENTRIES_MAX)) } { "Before" }
+                        a.button href={ (here) "?from=" (from.saturating_sub(ENTRIES_MAX)) } {
+                            "Before"
+                        }
                     }
                     @if to < all { a.button href={ (here) "?from=" (to) } { "After" } }
                     span.quiet { (from + 1) "–" (to) " of " (all) }

@@ -67,8 +67,9 @@ impl Headroom {
             );
         }
         format!(
-            "Each new file is cut into {total} pieces, on {on} servers. Any {needed} of these {total} \
-             pieces bring it back, so you can lose {} of the {on} servers and still have all files.",
+            "Each new file is cut into {total} pieces, on {on} servers. Any {needed} of these \
+             {total} pieces bring it back, so you can lose {} of the {on} servers and still have \
+             all files.",
             lost(on, needed, total)
         )
     }

@@ -10,14 +10,30 @@ export class Actions {
     this.changed = changed;
   }
 
-  // Does something, shows the folder anew, and offers the way back.
-  async #do(work, said, undo) {
-    const done = await attempt(async () => { await work(); return true; });
+  // Does something with each of some things, shows the folder anew, and offers the way back for
+  // those with which it was done, even if it could not be done with all.
+  async #do(each, work, said, undo) {
+    const done = [];
+    let failure = null;
+    try {
+      for (const one of each) {
+        await work(one);
+        done.push(one);
+      }
+    } catch (error) {
+      failure = error;
+    }
     await this.changed();
-    if (!done) return;
-    toast(said, {
+    if (failure && !done.length) {
+      toast(failure.message, { bad: true });
+      return;
+    }
+    const text = failure
+      ? `${failure.message} It was done with ${number(done.length)} of ${number(each.length)}.` : said;
+    toast(text, {
+      bad: failure != null,
       undo: undo && (async () => {
-        if (await attempt(async () => { await undo(); return true; })) toast("Undone.");
+        if (await attempt(async () => { await undo(done); return true; })) toast("Undone.");
         await this.changed();
       }),
     });
@@ -26,7 +42,8 @@ export class Actions {
   async newFolder() {
     const name = await ask("New folder", "Name", "", "Make it");
     if (name == null) return;
-    await this.#do(() => post(this.cap, { t: "mkdir", name, replace: "false" }), `“${name}” is there.`, null);
+    await this.#do([name], () => post(this.cap, { t: "mkdir", name, replace: "false" }),
+      `“${name}” is there.`, null);
   }
 
   async rename({ name }) {
@@ -34,31 +51,27 @@ export class Actions {
     if (to == null || to === name) return;
     const move = (from, next) => post(this.cap,
       { t: "rename", from_name: from, to_name: next, replace: "false" });
-    await this.#do(() => move(name, to), `“${name}” is now “${to}”.`, () => move(to, name));
+    await this.#do([name], () => move(name, to), `“${name}” is now “${to}”.`, () => move(to, name));
   }
 
   async remove(entries) {
-    const children = JSON.stringify(Object.fromEntries(entries.map(({ name, node }) => [name, node])));
-    const gone = [];
-    await this.#do(async () => {
-      for (const { name } of entries) {
-        await post(this.cap, { t: "unlink", name });
-        gone.push(name);
-      }
-    }, `${some(entries)} deleted from this folder.`,
-    () => api("POST", `/uri/${encode(this.cap)}?t=set_children&replace=false`, children));
+    await this.#do(entries, ({ name }) => post(this.cap, { t: "unlink", name }),
+      `${some(entries)} deleted from this folder.`, (done) => {
+        const children = Object.fromEntries(done.map(({ name, node }) => [name, node]));
+        const path = `/uri/${encode(this.cap)}?t=set_children&replace=false`;
+        return api("POST", path, JSON.stringify(children));
+      });
   }
 
   async move(entries) {
     const to = await pickFolder(`Move ${some(entries)}`, "Move here", this.cap);
     if (!to) return;
-    const all = async (from, target) => {
-      for (const { name } of entries) {
-        await post(from, { t: "relink", from_name: name, to_name: name, to_dir: target, replace: "false" });
-      }
-    };
-    await this.#do(() => all(this.cap, to.cap), `${some(entries)} moved to ${to.name}.`,
-      () => all(to.cap, this.cap));
+    const move = (from, { name }, target) => post(from,
+      { t: "relink", from_name: name, to_name: name, to_dir: target, replace: "false" });
+    await this.#do(entries, (entry) => move(this.cap, entry, to.cap),
+      `${some(entries)} moved to ${to.name}.`, async (done) => {
+        for (const entry of done) await move(to.cap, entry, this.cap);
+      });
   }
 
   async copy(entries) {
@@ -66,18 +79,18 @@ export class Actions {
     const to = await pickFolder(`Copy ${some(entries)}`, "Copy here", null, shared
       ? "What can change is not doubled: both places show the same folder or file." : null);
     if (!to) return;
-    const copies = new Map();
-    await this.#do(async () => {
-      const taken = new Set(Object.keys((await json(`/uri/${encode(to.cap)}?t=json`))[1].children));
-      for (const { name, node } of entries) {
-        const free = freeName(name, taken);
-        taken.add(free);
-        await post(to.cap, { t: "uri", name: free, uri: node[1].rw_uri ?? node[1].ro_uri, replace: "false" });
-        copies.set(free, true);
-      }
-    }, `${some(entries)} copied to ${to.name}.`, async () => {
-      for (const name of copies.keys()) await post(to.cap, { t: "unlink", name });
+    const listing = await attempt(() => json(`/uri/${encode(to.cap)}?t=json`));
+    if (!listing) return;
+    const taken = new Set(Object.keys(listing[1].children));
+    const copies = entries.map(({ name, node }) => {
+      const free = freeName(name, taken);
+      taken.add(free);
+      return { name: free, uri: node[1].rw_uri ?? node[1].ro_uri };
     });
+    await this.#do(copies, ({ name, uri }) => post(to.cap, { t: "uri", name, uri, replace: "false" }),
+      `${some(entries)} copied to ${to.name}.`, async (done) => {
+        for (const { name } of done) await post(to.cap, { t: "unlink", name });
+      });
   }
 }
 
