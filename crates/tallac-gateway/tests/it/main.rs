@@ -15,4 +15,5 @@ mod pages;
 mod patience;
 mod private;
 mod support;
+mod table;
 mod upload;

@@ -35,6 +35,9 @@ const VARYING: [&str; 7] = [
 /// Pages whose JSON tells how a node is: its names are the same, its numbers are not.
 const REPORTS: [&str; 4] = ["/status?t=json", "/statistics?t=json", "/storage?t=json", "/?t=json"];
 
+/// Members that only ours has, or only operations of some kinds.
+const OURS: [&str; 2] = ["upload_permitted", "mode"];
+
 /// What is compared of an answer.
 pub(super) fn answer(line: &Line, answer: &Answer) -> String {
     let text = message(&answer.text);
@@ -42,36 +45,77 @@ pub(super) fn answer(line: &Line, answer: &Answer) -> String {
     let mut normal = answer.status.to_string();
     for name in HEADERS {
         let Some(value) = answer.header(name) else { continue };
+        // Ours is the same for HEAD as for GET, Tahoe-LAFS's leaves the tag out.
+        if line.method == "HEAD" && name == "etag" {
+            continue;
+        }
         // Tahoe-LAFS says of whatever is not said to be otherwise that it is a page, and answers
         // errors on the way with one.
         let is_page_type = value.starts_with("text/html") || value.starts_with("text/plain");
-        if name == "content-type" && is_page_type && (!is_page || answer.status >= 400) {
+        if name == "content-type" && is_page_type && (!is_page || answer.status >= 300) {
             continue;
         }
-        let _ = write!(normal, " {name}: {}", plain(value));
+        let value = value.split(';').next().filter(|_| is_page_type).unwrap_or(value);
+        let value = if name == "location" { target(value) } else { value };
+        let _ = write!(normal, " {name}: {}", plain(&value.replace("%3A", ":")));
     }
     if line.method == "HEAD" {
-        normal += answer.header("content-length").unwrap_or_default();
+        // What is chunked has no length.
+        let is_file = answer.header("accept-ranges").is_some();
+        return normal + answer.header("content-length").filter(|_| is_file).unwrap_or_default();
+    }
+    if (300..400).contains(&answer.status) {
         return normal;
     }
     normal += "\n    ";
     match is_page {
+        _ if answer.status == 404 && !is_child(&text) => normal,
         true => normal + "(a page)",
+        false if line.path.ends_with("t=openmetrics") => normal + &metrics(&text),
         false if REPORTS.contains(&&*line.path) => normal + &names(&json(&text)),
         false => normal + &body(&text),
     }
 }
 
+/// Where a redirect leads to on the same node; Tahoe-LAFS names the node, and none at the root.
+fn target(location: &str) -> &str {
+    let path = match location.strip_prefix("http://127.0.0.1:") {
+        Some(rest) => rest.find('/').map_or("", |at| &rest[at..]),
+        None => location,
+    };
+    path.strip_prefix('/').unwrap_or(path)
+}
+
+/// Whether a sentence is about a child, not about a page of the node.
+fn is_child(text: &str) -> bool {
+    text.starts_with("No such child")
+}
+
+/// The names of metrics.
+fn metrics(text: &str) -> String {
+    text.lines().filter_map(|line| line.split(' ').next()).collect::<Vec<_>>().join(" ")
+}
+
 /// The sentence of Tahoe-LAFS's pages about errors, else the text as it is.
 fn message(text: &str) -> String {
     let sentence = || {
-        let (_, rest) = text.split_once("<h1>Error</h1>")?;
+        let (title, rest) = text.split_once("<h1>")?.1.split_once("</h1>")?;
         let (_, rest) = rest.split_once("<p>")?;
-        let sentence = rest.split_once("</p>")?.0;
+        let detail = rest.split_once("</p>")?.0.trim();
+        let sentence = match (title, detail) {
+            ("Error", detail) => detail,
+            (title, "no details") => title,
+            _ => return None,
+        };
         let sentence = sentence.replace("&#39;", "'").replace("&lt;", "<").replace("&gt;", ">");
         Some(sentence.replace("&quot;", "\"").replace("&amp;", "&"))
     };
-    sentence().unwrap_or_else(|| text.to_owned())
+    let sentence = sentence().unwrap_or_else(|| text.to_owned());
+    // What was wrong is named by one, what would be right by the other.
+    let same =
+        ["invalid boolean argument:", "invalid replace= argument:", "unknown/expired handle"];
+    let begin = same.iter().find(|begin| sentence.starts_with(*begin));
+    begin.map_or(sentence.clone(), |begin| (*begin).to_owned())
 }
 
 fn body(text: &str) -> String {
@@ -105,6 +149,10 @@ fn settle(value: &mut Value) {
             values.sort_by_key(Value::to_string);
         }
         Value::Object(members) => {
+            if let Some(Value::Object(places)) = members.get_mut("sharemap") {
+                let settled = std::mem::take(places).into_iter();
+                places.extend(settled.map(|(share, servers)| (number_of(&share), servers)));
+            }
             let is_mutable = members.get("mutable") == Some(&Value::Bool(true));
             for (name, member) in members.iter_mut() {
                 if VARYING.contains(&name.as_str()) || (is_mutable && name == "size") {
@@ -117,13 +165,19 @@ fn settle(value: &mut Value) {
     }
 }
 
+/// The number of a share of a mutable file, whose name also tells the version.
+fn number_of(share: &str) -> String {
+    share.rsplit_once("-sh").map_or(share, |(_, number)| number).to_owned()
+}
+
 /// The names of all members, of the first of each list.
 fn names(value: &Value) -> String {
     match value {
         Value::Array(values) => format!("[{}]", values.first().map(names).unwrap_or_default()),
         Value::Object(members) => {
+            let theirs = members.iter().filter(|(name, _)| !OURS.contains(&name.as_str()));
             let mut each: Vec<String> =
-                members.iter().map(|(name, value)| format!("{name}{}", names(value))).collect();
+                theirs.map(|(name, value)| format!("{name}{}", names(value))).collect();
             each.sort();
             format!("{{{}}}", each.join(", "))
         }
