@@ -9,7 +9,7 @@ mod web;
 
 pub use node::{Kind, Node, NodeOptions, ServerEntry, servers_yaml};
 pub use tahoe_nodes::create_all;
-pub use web::Web;
+pub use web::{Answer, Web};
 
 use std::path::PathBuf;
 

@@ -3,6 +3,26 @@
 use std::io::Read;
 
 use anyhow::{Context, Result, ensure};
+use ureq::http::{HeaderName, HeaderValue, Request};
+
+/// What came back for one request, redirects not followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Its headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Its body.
+    pub text: String,
+}
+
+impl Answer {
+    /// The first header of this name, in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+}
 
 /// The web API of a node.
 #[derive(Debug, Clone)]
@@ -84,6 +104,38 @@ impl Web {
         let mut bytes = Vec::new();
         answer.body_mut().as_reader().read_to_end(&mut bytes).context("broke off")?;
         Ok((status, String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// Any request, sent as it is; redirects are not followed.
+    ///
+    /// # Errors
+    /// When it cannot be sent, or there is no answer.
+    pub fn exchange(
+        &self,
+        (method, path): (&str, &str),
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Answer> {
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut answer = if body.is_empty() && !matches!(method, "PUT" | "POST") {
+            let request = self.agent.configure_request(request.body(())?);
+            self.agent.run(request.max_redirects(0).allow_non_standard_methods(true).build())
+        } else {
+            let request = self.agent.configure_request(request.body(body)?);
+            self.agent.run(request.max_redirects(0).build())
+        }
+        .with_context(|| format!("{method} {path}"))?;
+        let header = |(name, value): (&HeaderName, &HeaderValue)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
+        let headers = answer.headers().iter().map(header).collect();
+        let mut bytes = Vec::new();
+        answer.body_mut().as_reader().read_to_end(&mut bytes).context("broke off")?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Ok(Answer { status: answer.status().as_u16(), headers, text })
     }
 
     /// A request that must succeed; gives the text of the answer.

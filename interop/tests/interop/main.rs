@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 #![expect(clippy::print_stdout, reason = "a test that is passed over says so")]
 
+mod answers;
 mod caps;
 mod checks;
 mod commands;

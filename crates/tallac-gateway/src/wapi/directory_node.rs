@@ -122,7 +122,7 @@ async fn post(
         "start-manifest" | "start-deep-size" | "start-deep-stats" => {
             return walks::start(asked, cap, operation);
         }
-        "stream-manifest" => return Ok(walks::stream_manifest(asked, cap)),
+        "stream-manifest" => return walks::stream_manifest(asked, cap),
         "check" => return check::answer(asked, cap.file()).await,
         "start-deep-check" => return check::start(asked, cap),
         "stream-deep-check" => return check::stream(asked, cap),

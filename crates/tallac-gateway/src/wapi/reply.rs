@@ -78,7 +78,7 @@ impl Reply {
     /// Look there.
     pub(super) fn found(location: &str) -> Result<Self, WebError> {
         let value = HeaderValue::from_str(location).map_err(|_| WebError::Defect)?;
-        let body = Body::full("The capability has its own page.\n");
+        let body = Body::full("What was asked for is at another address.\n");
         Ok(Self::new(StatusCode::FOUND, TEXT_UTF8, body).header(LOCATION, value))
     }
 

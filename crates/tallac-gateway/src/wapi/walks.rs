@@ -73,11 +73,19 @@ pub(super) fn start(
     let origin = cap.storage_index().map(|storage_index| storage_index.to_string());
     let is_finished = AtomicBool::new(false);
     let walk = Arc::new(Walk { kind, origin, progress: Mutex::default(), is_finished });
-    let visits = asked.state.grid.directories().walk(&Node::from(cap.clone()));
+    let visits = from(asked, cap)?;
     let findings = Findings::Walk(Arc::clone(&walk));
     let run = async move { walk.run(visits).await };
     asked.state.operations.start(asked, findings, run)?;
     operations::begun(asked)
+}
+
+/// A walk from a directory on. What the blacklist has when it begins is named and not entered.
+pub(super) fn from(asked: &Asked<'_>, cap: &DirectoryCap) -> Result<VisitStream, WebError> {
+    let prohibited = asked.state.blacklist.now()?;
+    let is_shut = move |node: &Node| prohibited.reason(node).is_some();
+    let root = Node::from(cap.clone());
+    Ok(asked.state.grid.directories().walk_outside(&root, Arc::new(is_shut)))
 }
 
 impl Walk {
@@ -253,9 +261,9 @@ pub(super) fn joined(path: &[ChildName]) -> String {
 }
 
 /// A line for each object, sent as the walk goes, no faster than the client takes them.
-pub(super) fn stream_manifest(asked: &Asked<'_>, cap: &DirectoryCap) -> Reply {
-    let visits = asked.state.grid.directories().walk(&Node::from(cap.clone()));
-    Reply::streamed(TEXT, Body::lines(lines(visits)))
+pub(super) fn stream_manifest(asked: &Asked<'_>, cap: &DirectoryCap) -> Result<Reply, WebError> {
+    let visits = from(asked, cap)?;
+    Ok(Reply::streamed(TEXT, Body::lines(lines(visits))))
 }
 
 /// The lines of a manifest, those that are there at the same time in one piece. The last one tells
@@ -284,7 +292,7 @@ pub(super) fn object(visit: &Visit) -> Members {
     let node = &visit.node;
     let kind = match node {
         Node::Unknown(_) => "unknown",
-        node if node.is_directory() => "directory",
+        node if node.is_directory() && !visit.is_shut => "directory",
         _ => "file",
     };
     let verify_cap = node.to_verifier().map(|cap| cap.to_string()).unwrap_or_default();
@@ -327,7 +335,7 @@ mod tests {
             counter.fetch_add(1, Ordering::Relaxed);
             let cap = "URI:LIT:nbswy3dp".parse::<tallac_core::cap::LitCap>();
             let node = FileCap::Lit(cap.unwrap()).into();
-            Ok(Visit { path: vec![ChildName::new("a\nb")], node, listing: None })
+            Ok(Visit { path: vec![ChildName::new("a\nb")], node, listing: None, is_shut: false })
         });
         let mut lines = std::pin::pin!(lines(Box::pin(visits)));
         for taken in 1..5 {

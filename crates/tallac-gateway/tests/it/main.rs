@@ -16,4 +16,5 @@ mod pages;
 mod patience;
 mod private;
 mod support;
+mod table;
 mod upload;

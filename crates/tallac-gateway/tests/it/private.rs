@@ -3,6 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
+use serde_json::{Value, json};
 use tallac_gateway::wapi::ApiToken;
 
 use crate::node_pages::FakeNode;
@@ -142,6 +143,9 @@ async fn what_nobody_is_to_have() {
     let page = web.get(&format!("/uri/{dir}/")).await.text();
     assert!(page.contains("<td>BLACKLISTED</td><td><s>file</s></td>"), "{page}");
     assert!(page.contains("<td>DIR-BLACKLISTED</td><td><s>sub</s></td>"), "{page}");
+    walks_name_it_and_do_not_enter(&web, &dir).await;
+    let target = format!("/uri/{dir}?t=relink&from_name=file&to_dir={dir}/sub");
+    assert_eq!(web.ask("POST", &target, &[]).await.status, 403);
     // Unlinking it is no access.
     assert_eq!(web.delete(&format!("/uri/{dir}/file")).await.status, 200);
     fs::write(&path, "what is this").unwrap();
@@ -150,6 +154,26 @@ async fn what_nobody_is_to_have() {
     assert!(answer.text().contains("line 1 has no storage index"), "{}", answer.text());
     fs::remove_file(&path).unwrap();
     assert_eq!(web.get(&format!("/uri/{dir}/sub/inner")).await.text(), "here");
+}
+
+/// As Tahoe-LAFS has it, even a directory is then a file of which nothing is known.
+async fn walks_name_it_and_do_not_enter(web: &Web, dir: &str) {
+    let lines = async |operation: &str| {
+        let (_, lines) = web.stream(&format!("/uri/{dir}?t={operation}")).await;
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>()
+    };
+    let (manifest, checks) = (lines("stream-manifest").await, lines("stream-deep-check").await);
+    let paths: Vec<&Value> = manifest.iter().map(|line| &line["path"]).collect();
+    assert_eq!(paths, [&json!([]), &json!(["file"]), &json!(["sub"]), &Value::Null]);
+    assert_eq!(manifest[2]["type"], "file");
+    assert!(manifest[2]["cap"].as_str().unwrap().starts_with("URI:DIR2:"));
+    let stats = &manifest[3]["stats"];
+    assert_eq!((&stats["count-directories"], &stats["count-files"]), (&json!(1), &json!(0)));
+    assert_eq!(checks.len(), 4);
+    assert_eq!(checks[0]["check-results"]["results"]["count-shares-good"], 10);
+    for line in &checks[1..3] {
+        assert_eq!(line["check-results"]["results"], json!({"healthy": true}), "{line}");
+    }
 }
 
 #[tokio::test]

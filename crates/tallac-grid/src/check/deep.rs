@@ -9,7 +9,6 @@ use std::pin::Pin;
 use futures_core::Stream;
 use futures_util::StreamExt as _;
 use tallac_core::cap::FileCap;
-use tallac_core::dirnode::Node;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
@@ -24,7 +23,7 @@ const IN_FLIGHT_MAX: usize = 64;
 pub struct DeepItem<R> {
     /// What it is, and where.
     pub visit: Visit,
-    /// What was found; nothing for what has no shares or is of an unknown kind.
+    /// What was found; nothing for what has no shares, is shut, or of an unknown kind.
     pub results: Option<R>,
 }
 
@@ -34,11 +33,11 @@ pub struct DeepItem<R> {
 pub type DeepStream<R> = Pin<Box<dyn Stream<Item = Result<DeepItem<R>, DirectoryIoError>> + Send>>;
 
 impl Checker {
-    /// Checks everything that can be reached from a node, the node itself first.
+    /// Checks everything that a walk comes to.
     #[must_use]
-    pub fn deep_check(&self, root: &Node, options: CheckOptions) -> DeepStream<CheckResults> {
+    pub fn deep_check(&self, walk: VisitStream, options: CheckOptions) -> DeepStream<CheckResults> {
         let checker = self.clone();
-        deep(self.grid.directories().walk(root), move |cap| {
+        deep(walk, move |cap| {
             let checker = checker.clone();
             async move { checker.check(&cap, options).await }
         })
@@ -48,11 +47,11 @@ impl Checker {
     #[must_use]
     pub fn deep_check_and_repair(
         &self,
-        root: &Node,
+        walk: VisitStream,
         options: CheckOptions,
     ) -> DeepStream<RepairResults> {
         let checker = self.clone();
-        deep(self.grid.directories().walk(root), move |cap| {
+        deep(walk, move |cap| {
             let checker = checker.clone();
             async move { checker.check_and_repair(&cap, options).await }
         })
@@ -66,7 +65,8 @@ where
     F: Future<Output = Option<R>> + Send + 'static,
 {
     let items = walk.map(move |visit| {
-        let cap = visit.as_ref().ok().and_then(|visit| visit.node.cap()?.file().cloned());
+        let open = visit.as_ref().ok().filter(|visit| !visit.is_shut);
+        let cap = open.and_then(|visit| visit.node.cap()?.file().cloned());
         let results =
             cap.map(|cap| AbortOnDropHandle::new(tokio::spawn(check(cap).in_current_span())));
         async move {
@@ -100,7 +100,12 @@ mod tests {
         key[..8].copy_from_slice(&(number as u64).to_be_bytes());
         let key = ReadKey::new(key);
         let cap = SskReadCap::new(MutableFormat::Sdmf, key, Fingerprint::new([0; 32]));
-        Ok(Visit { path: Vec::new(), node: FileCap::SskRead(cap).into(), listing: None })
+        Ok(Visit {
+            path: Vec::new(),
+            node: FileCap::SskRead(cap).into(),
+            listing: None,
+            is_shut: false,
+        })
     }
 
     fn number(cap: &FileCap) -> u64 {

@@ -15,13 +15,15 @@ use tokio::time::Instant;
 use super::results::hosts;
 use super::{BadShare, CheckOptions, CheckResults, Checker, ShareId, ShareMap};
 use crate::download::{self, Flaw, Location, Subject};
+use crate::mutable::query::STRAGGLER_FLOOR_OF_CHECKS;
 use crate::patience::{Patience, gather};
 use crate::servers::GridServer;
 
 /// How long servers have to say what they have. One that is left behind counts as failing, so that
-/// it does not hold up the next check as well.
+/// it does not hold up the next check as well. It has time even if the others are quick: a deep
+/// check asks it of many objects at once, and a file must not be called unhealthy for its haste.
 pub(super) const PATIENCE: Patience =
-    Patience { floor: Duration::from_secs(1), factor: 8, ceiling: Duration::from_secs(20) };
+    Patience { floor: STRAGGLER_FLOOR_OF_CHECKS, factor: 8, ceiling: Duration::from_secs(20) };
 
 /// What servers say that they have, or were proven to have.
 #[derive(Debug, Default)]

@@ -19,7 +19,7 @@ pub use edit::Place;
 pub use error::DirectoryIoError;
 pub use resolve::Resolved;
 pub use stats::DeepStats;
-pub use walk::{Listing, Visit, VisitStream};
+pub use walk::{IsShut, Listing, Visit, VisitStream};
 
 use std::sync::Arc;
 

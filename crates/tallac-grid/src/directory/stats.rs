@@ -51,6 +51,8 @@ impl DeepStats {
     /// Counts one object.
     pub fn add(&mut self, visit: &Visit) {
         match &visit.node {
+            // As in Tahoe-LAFS, it is of no kind that is counted.
+            _ if visit.is_shut => {}
             Node::Unknown(_) => self.unknown += 1,
             node if node.is_directory() => self.directories += 1,
             node => self.add_file(node),

@@ -43,6 +43,8 @@ pub struct Visit {
     pub node: Node,
     /// What is in it, if it is a directory that could be read.
     pub listing: Option<Listing>,
+    /// Whether nobody is to look into it: it is named, and nothing else is done with it.
+    pub is_shut: bool,
 }
 
 /// A directory that was read.
@@ -54,6 +56,9 @@ pub struct Listing {
     pub size: u64,
 }
 
+/// Says of a node whether nobody is to look into it.
+pub type IsShut = Arc<dyn Fn(&Node) -> bool + Send + Sync>;
+
 /// Visits in order. After an error there are no more. Dropping it ends the walk.
 pub type VisitStream = Pin<Box<dyn Stream<Item = Result<Visit, DirectoryIoError>> + Send>>;
 
@@ -62,13 +67,19 @@ impl Directories {
     /// cannot be read is still visited, without a listing, and then its error ends the walk.
     #[must_use]
     pub fn walk(&self, root: &Node) -> VisitStream {
-        walk(Arc::new(self.clone()), root, Unreadable::Ends)
+        walk(Arc::new(self.clone()), root, Unreadable::Ends, Arc::new(|_| false))
+    }
+
+    /// The same, and directories that are shut are not entered: they come with the files.
+    #[must_use]
+    pub fn walk_outside(&self, root: &Node, is_shut: IsShut) -> VisitStream {
+        walk(Arc::new(self.clone()), root, Unreadable::Ends, is_shut)
     }
 
     /// The same, and a directory that cannot be read, which has no listing, ends nothing.
     #[must_use]
     pub fn walk_on(&self, root: &Node) -> VisitStream {
-        walk(Arc::new(self.clone()), root, Unreadable::IsLeftOut)
+        walk(Arc::new(self.clone()), root, Unreadable::IsLeftOut, Arc::new(|_| false))
     }
 }
 
@@ -92,8 +103,13 @@ impl Reader for Directories {
     }
 }
 
-fn walk<R: Reader>(reader: Arc<R>, root: &Node, unreadable: Unreadable) -> VisitStream {
-    let walk = Walk::new(reader, root, unreadable);
+fn walk<R: Reader>(
+    reader: Arc<R>,
+    root: &Node,
+    unreadable: Unreadable,
+    is_shut: IsShut,
+) -> VisitStream {
+    let walk = Walk::new(reader, root, unreadable, is_shut);
     Box::pin(futures_util::stream::unfold(walk, |mut walk| async move {
         let visit = walk.next().await?;
         Some((visit, walk))
@@ -113,6 +129,7 @@ struct Walk<R> {
     /// Directories to come, the next one last.
     pending: Vec<Pending>,
     unreadable: Unreadable,
+    is_shut: IsShut,
     /// What ends the walk.
     error: Option<DirectoryIoError>,
 }
@@ -125,7 +142,7 @@ struct Pending {
 }
 
 impl<R: Reader> Walk<R> {
-    fn new(reader: Arc<R>, root: &Node, unreadable: Unreadable) -> Self {
+    fn new(reader: Arc<R>, root: &Node, unreadable: Unreadable, is_shut: IsShut) -> Self {
         let reads = Reads {
             reader,
             running: Semaphore::new(READS_MAX),
@@ -139,9 +156,10 @@ impl<R: Reader> Walk<R> {
             single: None,
             pending: Vec::new(),
             unreadable,
+            is_shut,
             error: None,
         };
-        match root.directory() {
+        match root.directory().filter(|_| !(walk.is_shut)(root)) {
             None => walk.single = Some(root.clone()),
             Some(cap) => {
                 walk.meets(root);
@@ -164,17 +182,23 @@ impl<R: Reader> Walk<R> {
             return Some(Err(error));
         }
         if let Some(node) = self.single.take() {
-            return Some(Ok(Visit { path: Vec::new(), node, listing: None }));
+            return Some(Ok(self.leaf(Vec::new(), node)));
         }
         while let Some((name, node)) = self.leaves.pop_front() {
             if self.meets(&node) {
                 let path = self.leaves_path.iter().cloned().chain([name]).collect();
-                return Some(Ok(Visit { path, node, listing: None }));
+                return Some(Ok(self.leaf(path, node)));
             }
         }
         self.read_ahead();
         let next = self.pending.pop()?;
         Some(Ok(self.enter(next).await))
+    }
+
+    /// Visits what is not entered.
+    fn leaf(&self, path: Vec<ChildName>, node: Node) -> Visit {
+        let is_shut = (self.is_shut)(&node);
+        Visit { path, node, listing: None, is_shut }
     }
 
     fn read_ahead(&mut self) {
@@ -195,14 +219,14 @@ impl<R: Reader> Walk<R> {
                 Err(error) => std::panic::resume_unwind(error.into_panic()),
             },
         };
-        let mut visit =
-            Visit { path: pending.path.names(), node: pending.cap.into(), listing: None };
+        let (path, node) = (pending.path.names(), pending.cap.into());
+        let mut visit = Visit { path, node, listing: None, is_shut: false };
         match read {
             Err(_) if self.unreadable == Unreadable::IsLeftOut => {}
             Err(error) => self.error = Some(error),
             Ok(directory) => {
                 let size = directory.size();
-                let contents = Contents::sort(directory).await;
+                let contents = Contents::sort(directory, Arc::clone(&self.is_shut)).await;
                 visit.listing = Some(Listing { children: contents.count, size });
                 self.leaves = contents.leaves;
                 self.leaves_path.clone_from(&visit.path);
@@ -234,17 +258,18 @@ struct Contents {
 }
 
 impl Contents {
-    async fn sort(directory: Arc<Directory>) -> Self {
+    async fn sort(directory: Arc<Directory>, is_shut: IsShut) -> Self {
         let is_long = directory.size() > super::INLINE_SIZE_MAX as u64;
-        blocking_if(is_long, move || Self::sort_now(&directory)).await
+        blocking_if(is_long, move || Self::sort_now(&directory, &is_shut)).await
     }
 
-    fn sort_now(directory: &Directory) -> Self {
+    fn sort_now(directory: &Directory, is_shut: &IsShut) -> Self {
         let (mut unknown, mut files) = (VecDeque::new(), VecDeque::new());
         let (mut count, mut directories) = (0, Vec::new());
         for (name, node) in directory.nodes() {
             count += 1;
             match node {
+                node if is_shut(&node) => files.push_back((name.clone(), node)),
                 Node::Known(Cap::Directory(cap)) => directories.push((name.clone(), cap)),
                 Node::Known(_) => files.push_back((name.clone(), node)),
                 Node::Unknown(_) => unknown.push_back((name.clone(), node)),

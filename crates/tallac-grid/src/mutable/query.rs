@@ -25,6 +25,8 @@ const ANSWER_MAX: Duration = Duration::from_secs(20);
 /// How much longer than half of the others the slowest may take.
 const STRAGGLER_FLOOR: Duration = Duration::from_millis(500);
 const STRAGGLER_FACTOR: u32 = 8;
+/// The same where somebody wants to know whether all shares are there: rather slow than wrong.
+pub(crate) const STRAGGLER_FLOOR_OF_CHECKS: Duration = Duration::from_secs(5);
 
 /// Which file a map is made of.
 #[derive(Debug, Clone, Copy)]
@@ -91,6 +93,10 @@ async fn ask(
         (subject.format, subject.fingerprint),
         (encoding.needed().into(), encoding.total().into()),
     );
+    let floor = match mode {
+        Mode::Check => STRAGGLER_FLOOR_OF_CHECKS,
+        Mode::Read | Mode::Write => STRAGGLER_FLOOR,
+    };
     let mut waiting = FuturesUnordered::new();
     let started = Instant::now();
     let mut deadline = started + ANSWER_MAX;
@@ -117,7 +123,7 @@ async fn ask(
         answered += 1;
         update.answer(place, answer);
         if answered * 2 >= asked {
-            let more = STRAGGLER_FLOOR.max(started.elapsed() * STRAGGLER_FACTOR);
+            let more = floor.max(started.elapsed() * STRAGGLER_FACTOR);
             deadline = deadline.min(Instant::now() + more);
         }
     }

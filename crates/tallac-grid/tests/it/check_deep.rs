@@ -53,7 +53,7 @@ async fn every_object_is_checked_once_in_one_round_trip() {
     let grid = TestGrid::new(10, (3, 1, 10)).await;
     let root = tree(&grid).await;
     grid.sims.iter().for_each(|sim| sim.forget_calls());
-    let mut stream = grid.grid.checker().deep_check(&root, LOOK);
+    let mut stream = grid.grid.checker().deep_check(grid.grid.directories().walk(&root), LOOK);
     let (mut counts, mut stats, mut names) =
         (DeepCheckCounts::default(), DeepStats::new(), Vec::new());
     while let Some(DeepItem { visit, results }) = stream.try_next().await.unwrap() {
@@ -105,7 +105,7 @@ async fn what_is_not_healthy_is_repaired_and_counted() {
     }
     let checker = grid.grid.checker();
     let mut counts = DeepRepairCounts::default();
-    let mut stream = checker.deep_check_and_repair(&root, VERIFY);
+    let mut stream = checker.deep_check_and_repair(grid.grid.directories().walk(&root), VERIFY);
     while let Some(item) = stream.try_next().await.unwrap() {
         if let Some(results) = &item.results {
             counts.add(results);
@@ -122,7 +122,7 @@ async fn what_is_not_healthy_is_repaired_and_counted() {
     let expected = DeepRepairCounts { pre, post, attempted, successful, unsuccessful };
     assert_eq!(counts, expected);
     let mut counts = DeepCheckCounts::default();
-    let mut stream = checker.deep_check(&root, VERIFY);
+    let mut stream = checker.deep_check(grid.grid.directories().walk(&root), VERIFY);
     while let Some(item) = stream.try_next().await.unwrap() {
         item.results.iter().for_each(|results| counts.add(results));
     }
@@ -142,7 +142,8 @@ async fn a_directory_that_cannot_be_read_has_results_and_ends_it() {
     }
     // Another process, which remembers nothing.
     let other = TestGrid::of(grid.sims.clone(), (3, 1, 10)).await;
-    let mut stream = other.grid.checker().deep_check_and_repair(&root, LOOK);
+    let mut stream =
+        other.grid.checker().deep_check_and_repair(other.grid.directories().walk(&root), LOOK);
     let item = stream.try_next().await.unwrap().unwrap();
     assert!(!item.results.unwrap().pre.recoverable);
     stream.try_next().await.unwrap_err();
@@ -184,7 +185,8 @@ async fn half_a_million_objects_do_not_grow_memory() {
     let started = std::time::Instant::now();
     let mut counts = DeepCheckCounts::default();
     let options = CheckOptions::default();
-    let mut stream = grid.grid.checker().deep_check(&Node::Known(root), options);
+    let mut stream =
+        grid.grid.checker().deep_check(grid.grid.directories().walk(&Node::Known(root)), options);
     let mut early = 0;
     while let Some(item) = stream.try_next().await.unwrap() {
         item.results.iter().for_each(|results| counts.add(results));

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::StreamExt as _;
 use tallac_core::cap::DirectoryCap;
-use tallac_core::dirnode::{Json, Node};
+use tallac_core::dirnode::Json;
 use tallac_core::ids::StorageIndex;
 use tallac_grid::check::{DeepItem, DeepRepairCounts, DeepStream};
 use tallac_grid::directory::{DeepStats, DirectoryIoError};
@@ -46,7 +46,7 @@ pub(super) struct Progress {
 /// Begins a deep check and sends the client to where its results will be.
 pub(in crate::wapi) fn start(asked: &Asked<'_>, cap: &DirectoryCap) -> Result<Reply, WebError> {
     operations::handle(asked)?;
-    let (wanted, root) = (Wanted::by(asked)?, Node::from(cap.clone()));
+    let (wanted, walk) = (Wanted::by(asked)?, walks::from(asked, cap)?);
     let storage_index = cap.storage_index().map(|storage_index| storage_index.to_string());
     let check = Arc::new(DeepCheck {
         repairs: wanted.repair,
@@ -57,11 +57,11 @@ pub(in crate::wapi) fn start(asked: &Asked<'_>, cap: &DirectoryCap) -> Result<Re
     let findings = Findings::Check(Arc::clone(&check));
     let checker = asked.state.grid.checker();
     if wanted.repair {
-        let items = checker.deep_check_and_repair(&root, wanted.options);
+        let items = checker.deep_check_and_repair(walk, wanted.options);
         let run = async move { check.run(items, Found::repaired).await };
         asked.state.operations.start(asked, findings, run)?;
     } else {
-        let items = checker.deep_check(&root, wanted.options);
+        let items = checker.deep_check(walk, wanted.options);
         let run = async move { check.run(items, Found::checked).await };
         asked.state.operations.start(asked, findings, run)?;
     }

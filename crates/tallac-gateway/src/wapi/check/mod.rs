@@ -14,7 +14,7 @@ use futures_util::Stream;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use tallac_core::cap::{DirectoryCap, FileCap};
-use tallac_core::dirnode::{Json, Node};
+use tallac_core::dirnode::Json;
 use tallac_grid::check::{CheckOptions, CheckResults, DeepItem, DeepStream, RepairResults};
 use tallac_grid::directory::DeepStats;
 
@@ -128,14 +128,14 @@ fn reply(asked: &Asked<'_>, found: Option<&Found>, output: Output) -> Reply {
 /// `t=stream-deep-check`: a line for each object, sent as the walk goes, no faster than the client
 /// takes them.
 pub(super) fn stream(asked: &Asked<'_>, cap: &DirectoryCap) -> Result<Reply, WebError> {
-    let (wanted, root) = (Wanted::by(asked)?, Node::from(cap.clone()));
+    let (wanted, walk) = (Wanted::by(asked)?, walks::from(asked, cap)?);
     let checker = asked.state.grid.checker();
     let body = if wanted.repair {
-        Body::lines(lines(checker.deep_check_and_repair(&root, wanted.options), |results| {
+        Body::lines(lines(checker.deep_check_and_repair(walk, wanted.options), |results| {
             ("check-and-repair-results", json::repair(results))
         }))
     } else {
-        Body::lines(lines(checker.deep_check(&root, wanted.options), |results| {
+        Body::lines(lines(checker.deep_check(walk, wanted.options), |results| {
             ("check-results", json::check(results))
         }))
     };

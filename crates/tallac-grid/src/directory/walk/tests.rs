@@ -73,7 +73,7 @@ fn fake<F: Fn(u32) -> ReadResult>(make: F) -> Arc<Fake<F>> {
 }
 
 fn walk<R: Reader>(reader: Arc<R>, root: &Node) -> VisitStream {
-    super::walk(reader, root, Unreadable::Ends)
+    super::walk(reader, root, Unreadable::Ends, Arc::new(|_| false))
 }
 
 fn path_text(visit: &Visit) -> String {
