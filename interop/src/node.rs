@@ -469,7 +469,7 @@ fn is_open(port: u16) -> bool {
     TcpStream::connect_timeout(&at, Duration::from_secs(1)).is_ok()
 }
 
-/// Ports that were chosen in this process: no other test gets them, also while no node has them open.
+/// Ports that were chosen in this process: no other test gets them, even while none has them open.
 static CHOSEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
 /// Ports that are free now, outside the range that outgoing connections get.
