@@ -201,11 +201,13 @@ impl Shared {
         self.disk.available().saturating_sub(self.uploads.unwritten()).min(self.quota_left())
     }
 
-    /// What the quota leaves; what is promised to uploads is taken off.
+    /// What the quota leaves; what is promised to uploads is taken off. It leaves nothing as long
+    /// as what is there was not all counted.
     fn quota_left(&self) -> u64 {
         self.limits().max_use.map_or(u64::MAX, |max| {
             let (_, promised) = self.uploads.summary();
-            max.saturating_sub(self.index.used()).saturating_sub(promised)
+            let used = self.index.used_in_all().unwrap_or(u64::MAX);
+            max.saturating_sub(used).saturating_sub(promised)
         })
     }
 

@@ -23,6 +23,8 @@ pub(crate) struct Keeper {
     storage: PathBuf,
     /// Somebody keeps the index.
     is_kept: AtomicBool,
+    /// All that lies in the directory was counted since it was opened, or before.
+    knows_all: AtomicBool,
     marked: Mutex<HashSet<StorageIndex>>,
     /// Bytes of all share files, as the index has them.
     used: AtomicU64,
@@ -43,6 +45,7 @@ impl Keeper {
         Self {
             storage: storage.to_owned(),
             is_kept: AtomicBool::new(false),
+            knows_all: AtomicBool::new(false),
             marked: Mutex::default(),
             used: AtomicU64::new(0),
             fresh: AtomicU64::new(0),
@@ -71,6 +74,11 @@ impl Keeper {
         used.saturating_add(fresh)
     }
 
+    /// Bytes of all share files, unless some were not counted yet.
+    pub(crate) fn used_in_all(&self) -> Option<u64> {
+        self.knows_all.load(Ordering::Acquire).then(|| self.used())
+    }
+
     /// Opens the index. From now on changes are noted; if any may have been missed before, the
     /// index is made anew.
     pub(crate) fn open(&self) -> Result<(), IndexError> {
@@ -81,6 +89,7 @@ impl Keeper {
         index.set_meta("is_complete", if is_current { "1" } else { "0" })?;
         index.set_meta("left", "not yet")?;
         self.used.store(index.sum_bytes("")?, Ordering::Relaxed);
+        self.knows_all.store(is_current, Ordering::Release);
         let next = if is_current { PREFIX_COUNT } else { 0 };
         *lock(&self.open) = Some(Open { index, next });
         Ok(())
@@ -110,6 +119,9 @@ impl Keeper {
                 open.index.set_meta("is_complete", "1")?;
             }
             transaction.commit()?;
+        }
+        if open.next == PREFIX_COUNT {
+            self.knows_all.store(true, Ordering::Release);
         }
         Ok(open.next == PREFIX_COUNT && lock(&self.marked).is_empty())
     }

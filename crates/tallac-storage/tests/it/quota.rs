@@ -13,13 +13,23 @@ async fn settle() {
     tokio::time::sleep(std::time::Duration::from_secs(60)).await;
 }
 
+async fn nothing_fits_before_all_is_counted(server: &DiskServer) {
+    assert_eq!(server.version().await.unwrap().available_space, 0);
+    assert!(allocate(server, 2, &[0], 9_000).await.unwrap().allocated.is_empty());
+    let refused = change(server, 4, &[(0, put(0, &sample(10)))]).await;
+    assert!(matches!(refused, Err(StorageError::NoSpace)), "{refused:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_full_server_refuses_before_any_byte_is_sent() {
     let dir = tempfile::tempdir().unwrap();
     let limits = || Limits { max_use: Some(MAX), ..Limits::default() };
     let open = || DiskServer::open(Config { limits: limits(), ..Config::new(dir.path()) });
-    upload(&open().unwrap(), 1, 0, &sample(20_000)).await.unwrap();
+    let without_quota = DiskServer::open(Config::new(dir.path())).unwrap();
+    upload(&without_quota, 1, 0, &sample(20_000)).await.unwrap();
+    drop(without_quota);
     let server = open().unwrap();
+    nothing_fits_before_all_is_counted(&server).await;
     let kept = server.clone();
     let _keeping = tokio::spawn(async move { kept.keep_index().await });
     settle().await;

@@ -140,7 +140,7 @@ async fn what_cannot_be_read_may_be_left_out() {
         1 => Err(DirectoryError::NotWriteable.into()),
         _ => Ok(table([("c", file(1))])),
     });
-    let mut walk = super::walk(reader, &directory(0), Unreadable::IsLeftOut);
+    let mut walk = super::walk(reader, &directory(0), Unreadable::IsLeftOut, Arc::new(|_| false));
     let mut found = Vec::new();
     while let Some(visit) = walk.next().await {
         let visit = visit.unwrap();
@@ -312,4 +312,19 @@ proptest! {
         let walked = runtime.block_on(paths(walk(reader, &directory(0))));
         prop_assert_eq!(walked, expected);
     }
+}
+
+#[tokio::test]
+async fn what_is_shut_is_named_among_the_files_and_not_entered() {
+    let is_shut: IsShut = Arc::new(|node| *node == directory(1));
+    let reader = fake(|number| match number {
+        0 => Ok(table([("a", directory(1)), ("b", directory(2)), ("c", file(3))])),
+        _ => Ok(table::<&str>([])),
+    });
+    let visits = super::walk(Arc::clone(&reader), &directory(0), Unreadable::Ends, is_shut);
+    let visits: Vec<_> = visits.map(Result::unwrap).collect().await;
+    let seen: Vec<_> = visits.iter().map(|visit| (path_text(visit), visit.is_shut)).collect();
+    let expected = [("", false), ("a", true), ("c", false), ("b", false)];
+    assert_eq!(seen, expected.map(|(path, is_shut)| (path.to_owned(), is_shut)));
+    assert_eq!(reader.read.load(Ordering::Relaxed), 2);
 }
