@@ -22,7 +22,7 @@ pub(crate) use keep::Keeper;
 const FILE_NAME: &str = "tallac-leases.sqlite";
 
 /// Goes up when the tables change; an index of another version is made anew.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// How long to wait for another program that uses the file.
 const BUSY_MAX: Duration = Duration::from_secs(5);
@@ -37,6 +37,8 @@ const TABLES: &str = "
         is_mutable INTEGER NOT NULL, bytes INTEGER NOT NULL, disk_bytes INTEGER NOT NULL,
         lease_count INTEGER NOT NULL, newest_expiration INTEGER NOT NULL,
         PRIMARY KEY (storage_index, number)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS keeper (
+        storage_index TEXT PRIMARY KEY, client TEXT NOT NULL) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS share_by_end ON share
         (newest_expiration, is_mutable, lease_count, bytes, disk_bytes);";
 
@@ -86,6 +88,15 @@ pub struct Day {
     /// When the day begins (UTC), in seconds since 1970.
     pub starts_s: i64,
     /// What would become free.
+    pub amounts: Amounts,
+}
+
+/// What one client keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientUse {
+    /// Who that is; `None` stands for all those of whom the protocol did not tell.
+    pub client: Option<String>,
+    /// What it keeps.
     pub amounts: Amounts,
 }
 
@@ -234,11 +245,48 @@ impl LeaseIndex {
         Ok(days)
     }
 
+    /// Who keeps what. What lies under one storage index is its first client's.
+    ///
+    /// # Errors
+    /// [`IndexError::Sqlite`].
+    pub fn clients(&self) -> Result<Vec<ClientUse>, IndexError> {
+        let mut statement = self.connection.prepare(
+            "SELECT client, is_mutable, count(*), sum(bytes), sum(disk_bytes)
+             FROM share LEFT JOIN keeper USING (storage_index) GROUP BY 1, 2 ORDER BY 1",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut clients: Vec<ClientUse> = Vec::new();
+        while let Some(row) = rows.next()? {
+            let client: Option<String> = row.get(0)?;
+            if clients.last().is_none_or(|last| last.client != client) {
+                clients.push(ClientUse { client, amounts: Amounts::default() });
+            }
+            let amount = Amount::of([row.get(2)?, row.get(3)?, row.get(4)?]);
+            if let Some(last) = clients.last_mut() {
+                last.amounts.set(row.get(1)?, amount);
+            }
+        }
+        Ok(clients)
+    }
+
+    /// Takes note of whose this storage index is, unless it is somebody's already.
+    fn put_client(&self, storage_index: &str, client: &str) -> Result<(), IndexError> {
+        let mut insert =
+            self.connection.prepare_cached("INSERT OR IGNORE INTO keeper VALUES (?1, ?2)")?;
+        insert.execute([storage_index, client])?;
+        Ok(())
+    }
+
     /// Takes what lies under one storage index as it is now.
     fn put(&self, storage_index: &str, bucket: &BucketSeen) -> Result<(), IndexError> {
         let mut delete =
             self.connection.prepare_cached("DELETE FROM share WHERE storage_index = ?1")?;
-        delete.execute([storage_index])?;
+        let was_there = delete.execute([storage_index])? > 0;
+        if was_there && bucket.shares.iter().all(|share| share.is_deleted) {
+            let mut forget =
+                self.connection.prepare_cached("DELETE FROM keeper WHERE storage_index = ?1")?;
+            forget.execute([storage_index])?;
+        }
         for share in bucket.shares.iter().filter(|share| !share.is_deleted) {
             self.put_share(storage_index, share)?;
         }

@@ -20,6 +20,6 @@ pub use clock::Clock;
 pub use config::{Config, Limits, OpenError};
 pub use crawl::CrawlPace;
 pub use expiry::{ExpiryMode, ExpiryPolicy};
-pub use index::{Amount, Amounts, Day, IndexError, LeaseIndex};
+pub use index::{Amount, Amounts, ClientUse, Day, IndexError, LeaseIndex};
 pub use server::{CrawlStatus, DiskServer};
 pub use stats::Stats;

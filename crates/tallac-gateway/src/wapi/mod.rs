@@ -50,7 +50,8 @@ mod work;
 pub use config::{IntroducerStatus, Introducers, WebConfig, WebLimits};
 pub use introducer::{IntroducerPage, IntroducerPageConfig};
 pub use node_view::{
-    ApiToken, LocalFiles, MaintenanceView, Named, NodeView, Statistics, StorageView, UsedHelper,
+    ApiToken, ClientUse, LocalFiles, MaintenanceView, Named, NodeView, Statistics, StorageView,
+    UsedHelper,
 };
 
 use std::sync::Arc;

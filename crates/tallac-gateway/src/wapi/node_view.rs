@@ -43,6 +43,19 @@ pub struct StorageView {
     pub lease_checker_progress: Json,
     /// What the expiry of leases is set to, in sentences.
     pub expiration: Vec<String>,
+    /// Who keeps what, those who keep most first.
+    pub clients: Vec<ClientUse>,
+}
+
+/// What one client keeps on the storage server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientUse {
+    /// Who that is, if the protocol told.
+    pub client: Option<String>,
+    /// How many shares.
+    pub shares: u64,
+    /// How long their files are, in bytes.
+    pub bytes: u64,
 }
 
 /// A helper that uploads for this node.

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tallac_core::dirnode::Json;
 use tallac_gateway::metrics::Exposition;
-use tallac_gateway::wapi::{Named, NodeView, Statistics, StorageView};
+use tallac_gateway::wapi::{ClientUse, Named, NodeView, Statistics, StorageView};
 use tokio::sync::broadcast;
 
 use crate::support::{Web, file, storage_index};
@@ -52,6 +52,10 @@ impl NodeView for FakeNode {
                 "{\"cycle-in-progress\": false, \"remaining-wait-time\": 5}",
             ),
             expiration: vec!["Expiration Disabled".to_owned()],
+            clients: vec![
+                ClientUse { client: Some("tub<id".to_owned()), shares: 3, bytes: 3_000_000 },
+                ClientUse { client: None, shares: 1, bytes: 20 },
+            ],
         };
         async { Some(view) }.boxed()
     }
@@ -205,10 +209,19 @@ async fn storage_and_helper() {
     let storage = json(&web, "/storage?t=json").await;
     assert_eq!(storage["bucket-counter"]["last-complete-bucket-count"], 12);
     let members: Vec<_> = storage.as_object().unwrap().keys().cloned().collect();
-    assert_eq!(members, ["bucket-counter", "lease-checker", "lease-checker-progress", "stats"]);
+    let tahoes = ["bucket-counter", "lease-checker", "lease-checker-progress", "stats"];
+    assert_eq!(members, [&tahoes[..], &["use-by-client"]].concat());
+    assert_eq!(
+        storage["use-by-client"],
+        json!([
+            { "client": "tub<id", "shares": 3, "bytes": 3_000_000 },
+            { "client": null, "shares": 1, "bytes": 20 },
+        ])
+    );
     let page = web.get("/storage").await.text();
     assert!(page.contains("<h1>Storage Server Status</h1>"), "{page}");
     assert!(page.contains("75.58GB") && page.contains("Total buckets: 12"), "{page}");
+    assert!(page.contains("<td>tub&lt;id</td><td>3</td><td>3.00MB</td>"), "{page}");
     assert!(page.contains("abc&lt;") && page.contains("Next crawl in 5.00s"), "{page}");
     let page = web.get("/ui/storage").await.text();
     assert!(page.contains("value=\"75576836096\"") && page.contains("<dd>12</dd>"), "{page}");

@@ -1,13 +1,13 @@
 //! Keeping the lease index: who changes shares only says which, and this looks at them later.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tallac_core::ids::StorageIndex;
+use tallac_core::ids::{StorageIndex, TubId};
 
-use super::{IndexError, LeaseIndex, stamp};
+use super::{ClientUse, IndexError, LeaseIndex, stamp};
 use crate::crawl::{PREFIX_COUNT, Slice, prefix_name};
 use crate::server::Shared;
 
@@ -26,6 +26,8 @@ pub(crate) struct Keeper {
     /// All that lies in the directory was counted since it was opened, or before.
     knows_all: AtomicBool,
     marked: Mutex<HashSet<StorageIndex>>,
+    /// Whose storage indexes are, that is not written yet.
+    clients: Mutex<HashMap<StorageIndex, TubId>>,
     /// Bytes of all share files, as the index has them.
     used: AtomicU64,
     /// Bytes that came since the index was written.
@@ -47,6 +49,7 @@ impl Keeper {
             is_kept: AtomicBool::new(false),
             knows_all: AtomicBool::new(false),
             marked: Mutex::default(),
+            clients: Mutex::default(),
             used: AtomicU64::new(0),
             fresh: AtomicU64::new(0),
             open: Mutex::default(),
@@ -66,6 +69,19 @@ impl Keeper {
             self.fresh.fetch_add(bytes, Ordering::Relaxed);
         }
         self.mark(storage_index);
+    }
+
+    /// This client put something under this storage index. Beyond a bound it is not noted.
+    pub(crate) fn note_client(&self, client: TubId, storage_index: StorageIndex) {
+        let mut clients = lock(&self.clients);
+        if self.is_kept.load(Ordering::Relaxed) && clients.len() < MARKED_MAX {
+            clients.entry(storage_index).or_insert(client);
+        }
+    }
+
+    /// Who keeps what; `None` while there is no index.
+    pub(crate) fn clients(&self) -> Result<Option<Vec<ClientUse>>, IndexError> {
+        lock(&self.open).as_ref().map(|open| open.index.clients()).transpose()
     }
 
     /// Bytes of all share files, as far as they are known.
@@ -100,6 +116,7 @@ impl Keeper {
     pub(crate) fn work(&self, server: &Shared, slice: &Slice) -> Result<bool, IndexError> {
         let mut open = lock(&self.open);
         let Some(open) = open.as_mut() else { return Ok(true) };
+        self.write_clients(open)?;
         self.write_marked(server, open, Some(slice))?;
         while open.next < PREFIX_COUNT && !slice.is_over() {
             let prefix = prefix_name(open.next);
@@ -124,6 +141,18 @@ impl Keeper {
             self.knows_all.store(true, Ordering::Release);
         }
         Ok(open.next == PREFIX_COUNT && lock(&self.marked).is_empty())
+    }
+
+    fn write_clients(&self, open: &Open) -> Result<(), IndexError> {
+        let clients = std::mem::take(&mut *lock(&self.clients));
+        if clients.is_empty() {
+            return Ok(());
+        }
+        let transaction = open.index.connection.unchecked_transaction()?;
+        for (storage_index, client) in clients {
+            open.index.put_client(&storage_index.to_string(), &client.to_string())?;
+        }
+        Ok(transaction.commit()?)
     }
 
     fn write_marked(
@@ -177,6 +206,7 @@ impl Keeper {
     /// Writes what changed, and notes that nothing is missing. Nobody may change shares any more.
     pub(crate) fn close(&self, server: &Shared) -> Result<(), IndexError> {
         let Some(mut open) = lock(&self.open).take() else { return Ok(()) };
+        self.write_clients(&open)?;
         self.write_marked(server, &mut open, None)?;
         self.is_kept.store(false, Ordering::SeqCst);
         open.index.set_meta("left", &stamp(&self.storage))

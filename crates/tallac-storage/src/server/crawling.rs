@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use tallac_core::ids::{StorageIndex, TubId};
 
 use super::{DiskServer, Shared};
 use crate::config::Config;
 use crate::crawl::buckets::BucketCounts;
 use crate::crawl::leases::{self, LeaseFindings};
 use crate::crawl::{self, Crawler, Job, Slice};
-use crate::index::IndexError;
+use crate::index::{ClientUse, IndexError};
 
 /// How long to sleep where a slice could not be worked.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(60);
@@ -120,6 +121,19 @@ impl DiskServer {
             shared.index.close(shared)
         })
         .await
+    }
+
+    /// Notes that this client, of whom the protocol told, put something under this storage index.
+    pub fn note_client(&self, client: TubId, storage_index: StorageIndex) {
+        self.shared.index.note_client(client, storage_index);
+    }
+
+    /// Who keeps what; `None` while the index is not kept.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub async fn clients(&self) -> Result<Option<Vec<ClientUse>>, IndexError> {
+        self.on_index(|shared| shared.index.clients()).await
     }
 
     async fn on_index<T: Send + 'static>(

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tallac_core::ids::TubId;
 use tallac_core::storage::StorageServer as _;
 use tallac_storage::{
-    Amounts, Clock, Config, DiskServer, ExpiryMode, ExpiryPolicy, IndexError, LeaseIndex,
+    Amounts, ClientUse, Clock, Config, DiskServer, ExpiryMode, ExpiryPolicy, IndexError, LeaseIndex,
 };
 
 use crate::common::{index, lease, sample, upload};
@@ -94,6 +95,44 @@ async fn it_follows_what_happens() {
     let found: Vec<_> = days.iter().map(|day| (day.starts_s, counts(&day.amounts))).collect();
     let ends = |days: u64| i64::try_from(START_S + days * DAY_S).unwrap();
     assert_eq!(found, [(ends(31), (1, 1)), (ends(41), (1, 0))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_tells_whose_shares_are() {
+    let place = Place::new();
+    let server = place.open();
+    let (one, other) = (TubId::new([1; 20]), TubId::new([2; 20]));
+    keep(&server, async {
+        for (n, client) in [(1, Some(one)), (2, Some(other)), (3, None), (4, Some(one))] {
+            upload(&server, n, 0, &sample(1000)).await.unwrap();
+            if let Some(client) = client {
+                server.note_client(client, index(n));
+            }
+        }
+        change(&server, 5, &[(0, put(0, b"zero"))]).await.unwrap();
+        server.note_client(other, index(5));
+    })
+    .await;
+    let told = |clients: Vec<ClientUse>| -> Vec<_> {
+        clients.into_iter().map(|of| (of.client, counts(&of.amounts))).collect()
+    };
+    let (one_says, other_says) = (Some(one.to_string()), Some(other.to_string()));
+    let expected = [(None, (1, 0)), (one_says.clone(), (2, 0)), (other_says, (1, 1))];
+    assert_eq!(told(place.index().clients().unwrap()), expected);
+    assert_eq!(told(server.clients().await.unwrap().unwrap()), expected);
+    keep(&server, async {
+        // It is the first one's as long as it is there.
+        server.note_client(other, index(1));
+        change(&server, 5, &[(0, cut(0))]).await.unwrap();
+    })
+    .await;
+    keep(&server, async {
+        change(&server, 5, &[(0, put(0, b"again"))]).await.unwrap();
+        server.note_client(one, index(5));
+    })
+    .await;
+    let clients = told(place.index().clients().unwrap());
+    assert!(clients.contains(&(one_says, (2, 1))), "{clients:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -59,7 +59,10 @@ pub(super) struct ExpireArgs {
     json: bool,
 }
 
-/// Show how many shares there are, and what they take.
+/// Show how many shares there are, what they take, and whose they are.
+///
+/// Clients prove who they are over Foolscap only. What came over HTTPS, and what was there before
+/// the lease index, is nobody's.
 #[derive(Debug, Args)]
 pub(super) struct UseArgs {
     /// Print JSON
@@ -163,13 +166,23 @@ fn policy(args: &ExpireArgs, own: &ExpiryPolicy) -> Result<ExpiryPolicy> {
 
 fn show_use(args: &UseArgs, storage: &StorageConfig, globals: &Globals) -> Result<()> {
     let index = open(storage, globals)?;
-    let total = index.total()?;
+    let (total, clients) = (index.total()?, index.clients()?);
     if args.json {
         let mut answer = amounts_json(&total);
         answer["is-complete"] = index.is_complete()?.into();
+        let clients = clients.iter().map(|of| {
+            let mut value = amounts_json(&of.amounts);
+            value["client"] = of.client.clone().into();
+            value
+        });
+        answer["clients"] = clients.collect();
         return Ok(globals.say(format!("{answer:#}"))?);
     }
     globals.say(format!("Kept: {}", described(&total)))?;
+    for of in &clients {
+        let client = of.client.as_deref().unwrap_or("clients who did not say who they are");
+        globals.say(format!("  {client}: {}", described(&of.amounts)))?;
+    }
     Ok(())
 }
 

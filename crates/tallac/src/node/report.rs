@@ -10,9 +10,11 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tallac_core::dirnode::Json;
 use tallac_gateway::metrics::Exposition;
-use tallac_gateway::wapi::{MaintenanceView, Named, NodeView, Statistics, StorageView, UsedHelper};
+use tallac_gateway::wapi::{
+    ClientUse, MaintenanceView, Named, NodeView, Statistics, StorageView, UsedHelper,
+};
 use tallac_net::helper::HelperClient;
-use tallac_storage::{CrawlStatus, DiskServer};
+use tallac_storage::{Amounts, CrawlStatus, DiskServer};
 use tokio::sync::broadcast;
 
 use super::maintained::Maintained;
@@ -21,6 +23,9 @@ use crate::files::{self, Access};
 use crate::helper::Helper;
 use crate::logging;
 use crate::maintain::{self, Listener};
+
+/// Clients that pages tell of; `tallac storage use` tells of all.
+const CLIENTS_SHOWN_MAX: usize = 100;
 
 /// Incident reports that are kept.
 const INCIDENTS_MAX: usize = 100;
@@ -55,6 +60,26 @@ fn helper_stats(helper: &Helper) -> Named {
 }
 
 impl OwnStorage {
+    /// Who keeps what, those who keep most first.
+    async fn clients(&self) -> Vec<ClientUse> {
+        let found = self.server.clients().await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the lease index does not tell who keeps what");
+            None
+        });
+        let clients = found.unwrap_or_default().into_iter().map(|of| {
+            let Amounts { immutable, mutable } = of.amounts;
+            ClientUse {
+                client: of.client,
+                shares: immutable.shares + mutable.shares,
+                bytes: immutable.bytes + mutable.bytes,
+            }
+        });
+        let mut clients: Vec<_> = clients.collect();
+        clients.sort_by_key(|of| std::cmp::Reverse(of.bytes));
+        clients.truncate(CLIENTS_SHOWN_MAX);
+        clients
+    }
+
     async fn stats(&self) -> Named {
         let mut stats = self.meter.latencies();
         match self.server.stats().await {
@@ -124,6 +149,7 @@ impl NodeView for NodeReport {
                 lease_checker: json(|crawls| &crawls.lease_checker),
                 lease_checker_progress: json(|crawls| &crawls.lease_checker_progress),
                 expiration: storage.server.limits().expiry.sentences(),
+                clients: storage.clients().await,
             })
         }
         .boxed()

@@ -68,7 +68,9 @@ pub(super) async fn open(
         return Ok(Storage { gbs: None, announcement, own });
     }
     let furl = storage_furl(&config.directory, &identity.certificate, hints)?;
-    tub.register(furl.name().clone(), Arc::new(FoolscapStorage::new(Arc::clone(&shared))));
+    let served = FoolscapStorage::new(Arc::clone(&shared))
+        .noting_clients(move |client, storage_index| server.note_client(client, storage_index));
+    tub.register(furl.name().clone(), Arc::new(served));
     announcement.insert("anonymous-storage-FURL".to_owned(), furl.expose_text().into());
     if storage.force_foolscap {
         return Ok(Storage { gbs: None, announcement, own });

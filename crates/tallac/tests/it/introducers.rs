@@ -95,6 +95,14 @@ fn knows_all(dir: &Path, introducer: &str) -> bool {
     status(dir, introducer) == expected
 }
 
+/// Clients that a storage server knows to keep shares there.
+fn keepers(dir: &Path, node: &str) -> usize {
+    let told = tallac(dir, &["-d", node, "storage", "use", "--json"]);
+    let told: Value = serde_json::from_str(&told.out).unwrap_or_default();
+    let clients = told["clients"].as_array().into_iter().flatten();
+    clients.filter(|of| of["client"].is_string() && of["total"]["shares"] != 0).count()
+}
+
 #[test]
 fn a_grid_meets_at_introducers_that_come_and_go() {
     let (_guard, dir) = scratch();
@@ -128,6 +136,9 @@ fn a_grid_meets_at_introducers_that_come_and_go() {
     let put = tallac(&dir, &["-d", "c", "put", "file"]);
     assert_eq!((put.status, put.err.as_str()), (0, "200 OK\n"));
     let cap = put.out.trim();
+    // Over Foolscap it is known whose they are.
+    wait_until("use by client", || keepers(&dir, "s2") == 1);
+    assert_eq!(keepers(&dir, "s1"), 0);
 
     // One is killed and comes back: all are there again, and nobody was started anew.
     running[0].take().unwrap().kill();

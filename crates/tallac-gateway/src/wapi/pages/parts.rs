@@ -12,7 +12,7 @@ use crate::wapi::asked::Asked;
 use crate::wapi::error::WebError;
 use crate::wapi::html::escape;
 use crate::wapi::json::Members;
-use crate::wapi::node_view::{Named, StorageView};
+use crate::wapi::node_view::{ClientUse, Named, StorageView};
 use crate::wapi::reply::{HTML, Reply, TEXT};
 
 /// Answers a request for `/storage`.
@@ -31,7 +31,8 @@ pub(super) async fn storage(asked: &Asked<'_>) -> Result<Reply, WebError> {
                 .with("stats", object(view.stats))
                 .with("bucket-counter", view.bucket_counter)
                 .with("lease-checker", view.lease_checker)
-                .with("lease-checker-progress", view.lease_checker_progress);
+                .with("lease-checker-progress", view.lease_checker_progress)
+                .with("use-by-client", by_client(&view.clients));
             Ok(Reply::text(TEXT, pretty(&members.end())))
         }
     }
@@ -73,6 +74,7 @@ fn storage_page(view: &StorageView, nickname: &str) -> String {
         if as_u64(accepting) > 0 { "Yes" } else { "No" }
     );
     leases(&mut page, view);
+    clients(&mut page, &view.clients);
     page += "<p>[1]: Some of this space may be reserved for the superuser.</p>\n\
         <p>[2]: This reports the space available to non-root users, including this node.</p>\n\
         <p>See this page <a href=\"?t=json\">in JSON</a></p>\n";
@@ -105,6 +107,39 @@ fn leases(page: &mut String, view: &StorageView) {
         let _ = writeln!(page, "<li>The last complete cycle recovered: {text}</li>");
     }
     *page += "</ul>\n";
+}
+
+/// Whose the shares are. Tahoe-LAFS tells nothing of it.
+fn clients(page: &mut String, clients: &[ClientUse]) {
+    if clients.is_empty() {
+        return;
+    }
+    *page += "<h2>Use by Client</h2>\n<table>\n<tr><th>Client</th><th>Shares</th>\
+        <th>Size</th></tr>\n";
+    for of in clients {
+        let client = of.client.as_deref().unwrap_or("(those who did not say who they are)");
+        let _ = writeln!(
+            page,
+            "<tr><td>{}</td><td>{}</td><td>{}</td></tr>",
+            escape(client),
+            of.shares,
+            size(of.bytes)
+        );
+    }
+    *page += "</table>\n";
+}
+
+fn by_client(clients: &[ClientUse]) -> Json {
+    let clients = clients.iter().map(|of| {
+        let client = of.client.clone().map_or(Json::Null, Json::String);
+        let number = |number: u64| Json::Number(number.to_string());
+        Members::default()
+            .with("client", client)
+            .with("shares", number(of.shares))
+            .with("bytes", number(of.bytes))
+            .end()
+    });
+    Json::Array(clients.collect())
 }
 
 /// How far a crawler is, in a sentence.

@@ -9,18 +9,24 @@ use std::sync::Arc;
 
 use foolscap::object::BoxFuture;
 use foolscap::{Arguments, Failure, IncomingCall, Object, Referenceable, Value};
+use tallac_core::ids::{StorageIndex, TubId};
 use tallac_core::storage::{ShareKind, StorageError, StorageServer};
 
 use super::failures::failure_of;
 use super::messages::{bucket, share, slot, version};
 use super::{STORAGE_SERVER, messages};
+use crate::identity::node_id;
 use reader::{BucketReader, Room};
 
 /// Lets the peers of a tub reach a [`StorageServer`], as `RIStorageServer`.
 pub struct FoolscapStorage {
     storage: Arc<dyn StorageServer>,
     room: Room,
+    note_client: Option<Arc<NoteClient>>,
 }
+
+/// Is told which client put something under a storage index.
+type NoteClient = dyn Fn(TubId, StorageIndex) + Send + Sync;
 
 impl fmt::Debug for FoolscapStorage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -32,17 +38,35 @@ impl FoolscapStorage {
     /// What to register with a tub so that others may store there.
     #[must_use]
     pub fn new(storage: Arc<dyn StorageServer>) -> Self {
-        Self { storage, room: Room::default() }
+        Self { storage, room: Room::default(), note_client: None }
     }
 
-    async fn answer(&self, method: &str, arguments: Arguments) -> Result<Value, Failure> {
-        match method {
+    /// The same, which tells `note` whenever a client put something under a storage index: in this
+    /// protocol clients have proven who they are.
+    #[must_use]
+    pub fn noting_clients(
+        mut self,
+        note: impl Fn(TubId, StorageIndex) + Send + Sync + 'static,
+    ) -> Self {
+        self.note_client = Some(Arc::new(note));
+        self
+    }
+
+    fn note(&self, peer: foolscap::TubId, storage_index: StorageIndex) {
+        if let Some(note) = &self.note_client {
+            note(node_id(peer), storage_index);
+        }
+    }
+
+    async fn answer(&self, call: IncomingCall) -> Result<Value, Failure> {
+        let IncomingCall { method, arguments, peer } = call;
+        match method.as_str() {
             "get_version" => self.version(arguments).await,
-            "allocate_buckets" => self.allocate(arguments).await,
+            "allocate_buckets" => self.allocate(peer, arguments).await,
             "add_lease" => self.add_lease(arguments).await,
             "get_buckets" => self.list(arguments).await,
             "slot_readv" => self.read_slot(arguments).await,
-            "slot_testv_and_readv_and_writev" => self.write_slot(arguments).await,
+            "slot_testv_and_readv_and_writev" => self.write_slot(peer, arguments).await,
             "advise_corrupt_share" => {
                 let report = share::Report::read(arguments)?;
                 advise_corrupt(&*self.storage, report).await
@@ -56,9 +80,16 @@ impl FoolscapStorage {
         Ok(version::answer(&self.storage.version().await.map_err(failure_of)?))
     }
 
-    async fn allocate(&self, arguments: Arguments) -> Result<Value, Failure> {
+    async fn allocate(
+        &self,
+        peer: foolscap::TubId,
+        arguments: Arguments,
+    ) -> Result<Value, Failure> {
         let (request, canary) = messages::allocate::Request::read(arguments)?;
-        uploads::allocate(Arc::clone(&self.storage), request, canary).await
+        let storage_index = request.storage_index;
+        let answer = uploads::allocate(Arc::clone(&self.storage), request, canary).await?;
+        self.note(peer, storage_index);
+        Ok(answer)
     }
 
     async fn add_lease(&self, arguments: Arguments) -> Result<Value, Failure> {
@@ -82,9 +113,18 @@ impl FoolscapStorage {
         Ok(slot::read_answer(self.storage.read_slot(request).await.map_err(failure_of)?))
     }
 
-    async fn write_slot(&self, arguments: Arguments) -> Result<Value, Failure> {
+    async fn write_slot(
+        &self,
+        peer: foolscap::TubId,
+        arguments: Arguments,
+    ) -> Result<Value, Failure> {
         let request = slot::read_write(arguments)?;
-        Ok(slot::write_answer(self.storage.write_slot(request).await.map_err(failure_of)?))
+        let (storage_index, has_changes) = (request.storage_index, !request.changes.is_empty());
+        let answer = self.storage.write_slot(request).await.map_err(failure_of)?;
+        if answer.success && has_changes {
+            self.note(peer, storage_index);
+        }
+        Ok(slot::write_answer(answer))
     }
 }
 
@@ -94,7 +134,7 @@ impl Referenceable for FoolscapStorage {
     }
 
     fn call(self: Arc<Self>, call: IncomingCall) -> BoxFuture<'static, Result<Value, Failure>> {
-        Box::pin(async move { self.answer(&call.method, call.arguments).await })
+        Box::pin(async move { self.answer(call).await })
     }
 }
 
