@@ -8,7 +8,8 @@ use std::time::Duration;
 use tallac_core::ids::TubId;
 use tallac_core::storage::StorageServer as _;
 use tallac_storage::{
-    Amounts, ClientUse, Clock, Config, DiskServer, ExpiryMode, ExpiryPolicy, IndexError, LeaseIndex,
+    Amounts, ClientUse, Clock, Config, DiskServer, ExpiryMode, ExpiryPolicy, IndexError,
+    LeaseIndex, Limits,
 };
 
 use crate::common::{index, lease, sample, upload};
@@ -165,6 +166,50 @@ async fn it_knows_what_a_policy_would_delete() {
         let expired = index.expired(&policy(mode, mutable), START_S + day * DAY_S).unwrap();
         assert_eq!(counts(&expired), expected, "{mode:?} {mutable} {day}");
     }
+}
+
+/// What a dry run says is what goes, under every kind of policy.
+#[tokio::test(start_paused = true)]
+async fn what_a_dry_run_says_is_what_goes() {
+    let age = |days: Option<u64>| ExpiryMode::Age {
+        override_lease_duration_s: days.map(|days| days * DAY_S),
+    };
+    let date_s = i64::try_from(START_S + 5 * DAY_S).unwrap();
+    for (mode, immutable, mutable) in [
+        (age(None), true, true),
+        (age(Some(25)), true, true),
+        (age(Some(30)), true, false),
+        (ExpiryMode::CutoffDate { date_s }, false, true),
+        (ExpiryMode::CutoffDate { date_s }, true, true),
+    ] {
+        let place = Place::new();
+        let server = place.open();
+        keep(&server, async {
+            for n in 0..6 {
+                upload(&server, n, 0, &sample(1000)).await.unwrap();
+                change(&server, 100 + n, &[(0, put(0, b"zero"))]).await.unwrap();
+                place.wait(2);
+            }
+            place.wait(22);
+        })
+        .await;
+        let policy = ExpiryPolicy { is_enabled: true, mode, immutable, mutable };
+        let said = place.index().expired(&policy, server_now(&place)).unwrap();
+        let before = place.counts();
+        server.set_limits(Limits { expiry: policy.clone(), ..Limits::default() });
+        keep(&server, async {
+            let hour = Duration::from_secs(3600);
+            assert!(tokio::time::timeout(hour, server.check_leases()).await.is_err());
+        })
+        .await;
+        let (after, said) = (place.counts(), counts(&said));
+        assert_eq!((before.0 - after.0, before.1 - after.1), said, "{policy:?}");
+        assert!(said.0 + said.1 > 0, "{policy:?} deletes something");
+    }
+}
+
+fn server_now(place: &Place) -> u64 {
+    place.time_s.load(Ordering::Relaxed)
 }
 
 #[tokio::test(start_paused = true)]
