@@ -142,13 +142,9 @@ async fn start_roster(tree: &mut Tree, config: &NodeConfig, roster: Roster) -> R
     roster.take_static(config).await?;
     let roster = Arc::new(roster);
     let stopped = Arc::clone(&roster);
-    tree.start(Service::new("servers", OnFailure::Restart, move |stop| {
+    tree.start(Service::ending("servers", move || {
         let roster = Arc::clone(&stopped);
-        async move {
-            stop.cancelled().await;
-            roster.stop().await;
-            Ok(())
-        }
+        async move { roster.stop().await }
     }));
     Ok(roster)
 }

@@ -204,13 +204,9 @@ pub(super) fn start(
     let meeting = Arc::new(meeting);
     meeting.take(&config.client.introducers)?;
     let stopped = Arc::clone(&meeting);
-    tree.start(Service::new("introducers", OnFailure::Restart, move |stop| {
+    tree.start(Service::ending("introducers", move || {
         let meeting = Arc::clone(&stopped);
-        async move {
-            stop.cancelled().await;
-            meeting.stop().await;
-            Ok(())
-        }
+        async move { meeting.stop().await }
     }));
     Ok(meeting)
 }

@@ -128,24 +128,47 @@ impl Reload {
     }
 }
 
-/// The settings that differ and stay as they were at the start, by their sections or keys.
+/// The settings that differ and stay as they were at the start, by their sections or keys. Every
+/// setting is named here, so that a new one cannot be forgotten.
 fn fixed(old: &NodeConfig, new: &NodeConfig) -> Vec<&'static str> {
-    let (client, new_client) = (&old.client, &new.client);
+    let NodeConfig {
+        nickname,
+        web_port,
+        web_static,
+        web_hosts,
+        tempdir,
+        reveal_ip_address,
+        connections,
+        keepalive,
+        disconnect,
+        tub,
+        client,
+        storage: _,
+        is_helper,
+        otlp_endpoint,
+        // It is the same one.
+        directory: _,
+        // These change while the node runs.
+        maintenance: _,
+        log_level: _,
+        warnings: _,
+    } = old;
     let differences = [
-        ("[node] nickname", old.nickname != new.nickname),
-        ("[node] web.port", old.web_port != new.web_port),
-        ("[node] web.static", old.web_static != new.web_static),
-        ("[node] tempdir", old.tempdir != new.tempdir),
-        ("[node] reveal-IP-address", old.reveal_ip_address != new.reveal_ip_address),
-        ("[node] timeout.keepalive", old.keepalive != new.keepalive),
-        ("[node] timeout.disconnect", old.disconnect != new.disconnect),
-        ("[node] tub.port or tub.location", old.tub != new.tub),
-        ("[connections], [tor] or [i2p]", old.connections != new.connections),
-        ("[grid_managers]", client.grid_managers != new_client.grid_managers),
-        ("[client]", without_lists(client) != without_lists(new_client)),
+        ("[node] nickname", *nickname != new.nickname),
+        ("[node] web.port", *web_port != new.web_port),
+        ("[node] web.static", *web_static != new.web_static),
+        ("[web] hosts", *web_hosts != new.web_hosts),
+        ("[node] tempdir", *tempdir != new.tempdir),
+        ("[node] reveal-IP-address", *reveal_ip_address != new.reveal_ip_address),
+        ("[node] timeout.keepalive", *keepalive != new.keepalive),
+        ("[node] timeout.disconnect", *disconnect != new.disconnect),
+        ("[node] tub.port or tub.location", *tub != new.tub),
+        ("[connections], [tor] or [i2p]", *connections != new.connections),
+        ("[grid_managers]", client.grid_managers != new.client.grid_managers),
+        ("[client]", without_lists(client) != without_lists(&new.client)),
         ("[storage]", without_limits(old) != without_limits(new)),
-        ("[helper] enabled", old.is_helper != new.is_helper),
-        ("[telemetry] otlp_endpoint", old.otlp_endpoint != new.otlp_endpoint),
+        ("[helper] enabled", *is_helper != new.is_helper),
+        ("[telemetry] otlp_endpoint", *otlp_endpoint != new.otlp_endpoint),
     ];
     differences.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
 }
@@ -185,5 +208,8 @@ mod tests {
         assert_eq!(fixed(&old, &new), ["[node] nickname", "[client]"]);
         let new = load("[node]\nnickname = a\n[storage]\nreserved_space = 1G\nanonymous = false");
         assert_eq!(fixed(&old, &new), ["[storage]"]);
+        fs::write(dir.path().join("tallac.toml"), "[web]\nhosts = [\"files.example.org\"]")
+            .unwrap();
+        assert_eq!(fixed(&old, &load("[node]\nnickname = a\n")), ["[web] hosts"]);
     }
 }

@@ -59,6 +59,25 @@ impl Service {
     {
         Self { name: name.into(), on_failure, run: Box::new(move |stop| Box::pin(run(stop))) }
     }
+
+    /// A service that only ends what runs by itself, after all that was started later.
+    pub(crate) fn ending<F>(
+        name: impl Into<String>,
+        end: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let end = Arc::new(end);
+        Self::new(name, OnFailure::Restart, move |stop| {
+            let end = Arc::clone(&end);
+            async move {
+                stop.cancelled().await;
+                end().await;
+                Ok(())
+            }
+        })
+    }
 }
 
 /// A running service, or a group of them.

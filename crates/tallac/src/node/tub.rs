@@ -112,12 +112,8 @@ fn listener(tree: &mut Tree, connections: &Connections, port: &TubPort) -> Resul
 /// Ends the tub's connections when the node stops, after all that was started later.
 pub(super) fn stop_with(tree: &mut Tree, tub: &Tub) {
     let tub = tub.clone();
-    tree.start(Service::new("tub", OnFailure::Restart, move |stop| {
+    tree.start(Service::ending("tub", move || {
         let tub = tub.clone();
-        async move {
-            stop.cancelled().await;
-            tub.stop().await;
-            Ok(())
-        }
+        async move { tub.stop().await }
     }));
 }
