@@ -42,61 +42,42 @@ fn main() -> ExitCode {
 
 fn run(words: &[&str]) -> Result<ExitCode> {
     let root = root()?;
+    let mut steps = Steps::new(&root);
     match words {
-        ["test"] => test(&root, false),
-        ["test", "--quick"] => test(&root, true),
-        ["tidy"] => {
-            let mut steps = Steps::new(&root);
-            steps.check("tidy", || tidy::check(&root));
-            Ok(steps.finish())
-        }
-        ["browser", filter @ ..] => {
-            let mut steps = Steps::new(&root);
-            browser::run(&mut steps, filter)?;
-            Ok(steps.finish())
-        }
-        ["pictures"] => {
-            let mut steps = Steps::new(&root);
-            browser::pictures(&mut steps)?;
-            Ok(steps.finish())
-        }
-        ["interop", filter @ ..] => {
-            let mut steps = Steps::new(&root);
-            interop::run(&mut steps, filter)?;
-            Ok(steps.finish())
-        }
-        ["vectors"] => {
-            let mut steps = Steps::new(&root);
-            interop::vectors(&mut steps)?;
-            Ok(steps.finish())
-        }
-        ["bench", rest @ ..] => {
-            let mut steps = Steps::new(&root);
-            interop::bench(&mut steps, rest)?;
-            Ok(steps.finish())
-        }
+        ["test"] => test(&mut steps, false)?,
+        ["test", "--quick"] => test(&mut steps, true)?,
+        ["tidy"] => check_tidy(&mut steps),
+        ["browser", filter @ ..] => browser::run(&mut steps, filter)?,
+        ["pictures"] => browser::pictures(&mut steps)?,
+        ["interop", filter @ ..] => interop::run(&mut steps, filter)?,
+        ["vectors"] => interop::vectors(&mut steps)?,
+        ["bench", rest @ ..] => interop::bench(&mut steps, rest)?,
         [] | ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
-            Ok(ExitCode::SUCCESS)
+            return Ok(ExitCode::SUCCESS);
         }
         _ => bail!("'{}' is no command\n\n{USAGE}", words.join(" ")),
     }
+    Ok(steps.finish())
 }
 
-fn test(root: &Path, quick: bool) -> Result<ExitCode> {
-    let mut steps = Steps::new(root);
+fn test(steps: &mut Steps, quick: bool) -> Result<()> {
     steps.cargo("formatting", &["fmt", "--all", "--check"]);
-    steps.check("tidy", || tidy::check(root));
+    check_tidy(steps);
     // The fuzz targets with libFuzzer's glue too: that they compile is seen here.
     let lints = ["clippy", "--workspace", "--all-targets", "--features", "tallac-fuzz/libfuzzer"];
     steps.cargo("lints", &[&lints[..], &["--", "-D", "warnings"]].concat());
     steps.cargo("tests", &["test", "--workspace", "--exclude", "interop"]);
-    if quick {
-        return Ok(steps.finish());
+    if !quick {
+        browser::run(steps, &[])?;
+        interop::run(steps, &[])?;
     }
-    browser::run(&mut steps, &[])?;
-    interop::run(&mut steps, &[])?;
-    Ok(steps.finish())
+    Ok(())
+}
+
+fn check_tidy(steps: &mut Steps) {
+    let root = steps.root().to_owned();
+    steps.check("tidy", || tidy::check(&root));
 }
 
 /// Where cargo builds.
