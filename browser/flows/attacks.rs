@@ -60,8 +60,11 @@ pub(super) fn script_in_a_file(place: &mut Place) -> Result<()> {
 
 /// Whoever gets a script of theirs named in a page of ours still cannot have a file run.
 fn as_a_script(place: &Place, secret: &str) -> Result<()> {
-    let script =
-        place.grid.text("PUT", "/uri", b"document.title = 'ran'; // long enough to be stored")?;
+    let script = place.grid.web().call(
+        "PUT",
+        "/uri",
+        b"document.title = 'ran'; // long enough to be stored",
+    )?;
     place.browser.go(&place.grid.at("/ui/"))?;
     let failed = place.browser.run(
         "const script = document.createElement('script'); \
@@ -116,7 +119,7 @@ pub(super) fn another_site(place: &mut Place) -> Result<()> {
         ensure!(!framed.as_str().unwrap_or_default().contains("Your files"), "it is in a frame");
         browser.click("#b")?;
         browser.wait("document.body.textContent.includes('another site asked your browser')")?;
-        let left = place.grid.text("GET", &format!("/uri/{folder}/kept.txt"), b"")?;
+        let left = place.grid.web().call("GET", &format!("/uri/{folder}/kept.txt"), b"")?;
         ensure!(left == "kept", "a page of another site deleted a file");
     }
     // A name that its owner made to point here (DNS rebinding): the browser takes it for one site.

@@ -37,7 +37,10 @@ pub(super) fn change_and_undo(place: &mut Place) -> Result<()> {
     place.names_are(&["zoo", "a.txt"])?;
     browser.press("Undo")?;
     place.names_are(&["zoo", "a.txt", "b.txt"])?;
-    ensure!(place.grid.text("GET", &format!("/uri/{folder}/b.txt"), b"")? == "b", "it is back");
+    ensure!(
+        place.grid.web().call("GET", &format!("/uri/{folder}/b.txt"), b"")? == "b",
+        "it is back"
+    );
     browser.click("#pick-all")?;
     browser.press("Delete")?;
     place.names_are(&[])?;
@@ -71,7 +74,7 @@ pub(super) fn move_and_copy(place: &mut Place) -> Result<()> {
 pub(super) fn edit_a_text(place: &mut Place) -> Result<()> {
     let folder = place.grid.folder()?;
     place.grid.put(&folder, "note.md", b"# Before\n\n<script>alert(1)</script>\n\n*words*")?;
-    place.grid.text("PUT", &format!("/uri/{folder}/plain.txt?format=sdmf"), b"first")?;
+    place.grid.web().call("PUT", &format!("/uri/{folder}/plain.txt?format=sdmf"), b"first")?;
     let browser = &place.browser;
     browser.go(&place.grid.page(&folder, "note.md"))?;
     ensure!(browser.text(".prose h2")? == "Before", "Markdown is shown");
@@ -88,7 +91,7 @@ pub(super) fn edit_a_text(place: &mut Place) -> Result<()> {
              && !document.querySelector('.editor')",
             json!(text)
         ))?;
-        let stored = place.grid.text("GET", &format!("/uri/{folder}/{name}"), b"")?;
+        let stored = place.grid.web().call("GET", &format!("/uri/{folder}/{name}"), b"")?;
         ensure!(stored == text, "{name} is {stored}");
     }
     Ok(())
@@ -100,7 +103,7 @@ pub(super) fn five_thousand_entries(place: &mut Place) -> Result<()> {
         .map(|i| (format!("file {i}.txt"), json!(["filenode", { "ro_uri": "URI:LIT:nbswy3dp" }])))
         .collect();
     let children = serde_json::to_vec(&children)?;
-    place.grid.text("POST", &format!("/uri/{folder}?t=set_children"), &children)?;
+    place.grid.web().call("POST", &format!("/uri/{folder}?t=set_children"), &children)?;
     place.open(&folder)?;
     let browser = &place.browser;
     ensure!(browser.text("#count")?.replace([',', '.'], "") == "5000 entries", "all are counted");

@@ -74,7 +74,8 @@ pub(super) fn zip(place: &mut Place) -> Result<()> {
     place.grid.put(&folder, "sound.wav", &sound(5))?;
     place.open(&folder)?;
     let link = place.browser.run("return document.querySelector('a[download]').pathname", ())?;
-    let (status, zip) = place.grid.ask("GET", link.as_str().unwrap_or_default(), b"")?;
+    let (status, zip) =
+        place.grid.web().ask_bytes("GET", link.as_str().unwrap_or_default(), b"")?;
     ensure!(status == 200 && zip.starts_with(b"PK\x03\x04"), "it begins as archives do");
     let has = |part: &[u8]| zip.windows(part.len()).any(|window| window == part);
     ensure!(has(b"inner/x.txt") && has(b"some words") && has(&sound(5)), "all is in it");

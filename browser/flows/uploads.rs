@@ -38,7 +38,7 @@ pub(super) fn by_input_and_drag(place: &mut Place) -> Result<()> {
     )?;
     browser.wait("document.querySelector('#transfers h2 span').textContent === '3 uploaded'")?;
     for name in ["top/a.txt", "top/deep/b.txt", "top/deep/c.txt"] {
-        let stored = place.grid.text("GET", &format!("/uri/{folder}/{name}"), b"")?;
+        let stored = place.grid.web().call("GET", &format!("/uri/{folder}/{name}"), b"")?;
         ensure!(stored == name, "{name} is {stored}");
     }
     place.names_are(&["top"])?;
@@ -71,7 +71,8 @@ pub(super) fn interrupted_and_resumed(place: &mut Place) -> Result<()> {
         .browser
         .wait("document.querySelector('#transfers h2 span').textContent === '2 uploaded'")?;
     place.names_are(&["large.bin", "small.txt"])?;
-    let (_, stored) = place.grid.ask("GET", &format!("/uri/{folder}/large.bin"), b"")?;
+    let (_, stored) =
+        place.grid.web().ask_bytes("GET", &format!("/uri/{folder}/large.bin"), b"")?;
     ensure!(stored.len() == 3_000_000, "all of it is there");
     // That the node did not answer for a while is what this was about.
     let complaints = place.browser.complaints()?;

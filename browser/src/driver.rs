@@ -2,11 +2,12 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use data_encoding::BASE64;
+use interop::Process;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -37,15 +38,8 @@ pub mod keys {
 /// The driver's process. Dropped, it is stopped.
 #[derive(Debug)]
 pub struct Driver {
-    child: Child,
     base: String,
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+    _process: Process,
 }
 
 impl Driver {
@@ -54,25 +48,21 @@ impl Driver {
     /// # Errors
     /// When it does not start.
     pub fn start(program: &Path) -> Result<Self> {
-        let mut child = Command::new(program)
-            .args(["--port=0", "--allowed-ips=127.0.0.1"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?;
-        let mut lines = BufReader::new(child.stdout.take().context("it has an output")?).lines();
+        let mut command = Command::new(program);
+        command.args(["--port=0", "--allowed-ips=127.0.0.1"]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut process = Process::start(&mut command)?;
+        let mut lines = BufReader::new(process.stdout.take().context("it has an output")?).lines();
         let port = lines.find_map(|line| {
             let line = line.ok()?;
             let port = line.split("on port ").nth(1)?.trim_end_matches('.').trim();
             port.parse::<u16>().ok().filter(|port| *port > 0)
         });
         let Some(port) = port else {
-            let _ = child.kill();
             bail!("{} does not say on which port it is", program.display());
         };
         std::thread::spawn(move || lines.for_each(drop));
-        Ok(Self { child, base: format!("http://127.0.0.1:{port}") })
+        Ok(Self { _process: process, base: format!("http://127.0.0.1:{port}") })
     }
 
     /// A browser with a profile of its own.

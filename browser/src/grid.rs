@@ -2,10 +2,10 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
+use interop::{Process, Web};
 use serde_json::Value;
 
 /// A grid and its process. Dropped, it is stopped.
@@ -13,18 +13,9 @@ use serde_json::Value;
 pub struct TestGrid {
     tallac: PathBuf,
     dir: PathBuf,
-    /// Where the gateway's web API is.
-    url: String,
-    running: Option<Child>,
-}
-
-impl Drop for TestGrid {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.running {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
+    /// The gateway's web API.
+    web: Web,
+    running: Option<Process>,
 }
 
 impl TestGrid {
@@ -40,8 +31,8 @@ impl TestGrid {
         ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let made: Value = serde_json::from_slice(&made.stdout)?;
         let url = made["url"].as_str().context("a grid has an address")?;
-        let url = url.trim_end_matches('/').to_owned();
-        let mut grid = Self { tallac: tallac.to_owned(), dir, url, running: None };
+        let web = Web::new(url.trim_end_matches('/').to_owned());
+        let mut grid = Self { tallac: tallac.to_owned(), dir, web, running: None };
         grid.resume()?;
         Ok(grid)
     }
@@ -51,19 +42,15 @@ impl TestGrid {
     /// # Errors
     /// When it does not start.
     pub fn resume(&mut self) -> Result<()> {
-        let mut child = Command::new(&self.tallac)
-            .args(["grid", "run"])
-            .arg(&self.dir)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let mut lines = BufReader::new(child.stdout.take().context("it has an output")?).lines();
-        let is_up = lines.any(|line| line.is_ok_and(|line| line.contains("running")));
-        self.running = Some(child);
-        if !is_up {
+        let mut command = Command::new(&self.tallac);
+        command.args(["grid", "run"]).arg(&self.dir);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut process = Process::start(&mut command)?;
+        let mut lines = BufReader::new(process.stdout.take().context("it has an output")?).lines();
+        if !lines.any(|line| line.is_ok_and(|line| line.contains("running"))) {
             bail!("the grid in {} did not start", self.dir.display());
         }
+        self.running = Some(process);
         std::thread::spawn(move || lines.for_each(drop));
         Ok(())
     }
@@ -73,16 +60,19 @@ impl TestGrid {
     /// # Errors
     /// When it does not run.
     pub fn kill(&mut self) -> Result<()> {
-        let mut child = self.running.take().context("it does not run")?;
-        child.kill()?;
-        child.wait()?;
-        Ok(())
+        self.running.take().map(drop).context("it does not run")
+    }
+
+    /// The gateway's web API.
+    #[must_use]
+    pub const fn web(&self) -> &Web {
+        &self.web
     }
 
     /// The address of something on it.
     #[must_use]
     pub fn at(&self, path: &str) -> String {
-        format!("{}{path}", self.url)
+        format!("{}{path}", self.web.base())
     }
 
     /// The directory that all nodes are in.
@@ -91,42 +81,12 @@ impl TestGrid {
         &self.dir
     }
 
-    /// What a program gets to a request, with its status.
-    ///
-    /// # Errors
-    /// When there is no answer.
-    pub fn ask(&self, method: &str, path: &str, body: &[u8]) -> Result<(u16, Vec<u8>)> {
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(120)))
-            .build();
-        let agent = ureq::Agent::new_with_config(config);
-        let mut answer = match method {
-            "PUT" => agent.put(self.at(path)).send(body)?,
-            "POST" => agent.post(self.at(path)).send(body)?,
-            _ => agent.get(self.at(path)).call()?,
-        };
-        let content = answer.body_mut().with_config().limit(1 << 30).read_to_vec()?;
-        Ok((answer.status().as_u16(), content))
-    }
-
-    /// The text of an answer that must be a good one.
-    ///
-    /// # Errors
-    /// When it is not.
-    pub fn text(&self, method: &str, path: &str, body: &[u8]) -> Result<String> {
-        let (status, text) = self.ask(method, path, body)?;
-        let text = String::from_utf8(text)?;
-        ensure!(status < 300, "{method}: {status}: {text}");
-        Ok(text)
-    }
-
     /// A new folder.
     ///
     /// # Errors
     /// When it cannot be made.
     pub fn folder(&self) -> Result<String> {
-        self.text("POST", "/uri?t=mkdir", b"")
+        self.web.call("POST", "/uri?t=mkdir", b"")
     }
 
     /// A new file in a folder.
@@ -134,7 +94,7 @@ impl TestGrid {
     /// # Errors
     /// When it cannot be stored.
     pub fn put(&self, folder: &str, name: &str, content: &[u8]) -> Result<String> {
-        self.text("PUT", &format!("/uri/{folder}/{name}"), content)
+        self.web.call("PUT", &format!("/uri/{folder}/{name}"), content)
     }
 
     /// The page of something.

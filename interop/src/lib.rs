@@ -4,10 +4,12 @@
 //! `cargo xtask interop` says where the two commands are. Everything listens on 127.0.0.1 only.
 
 mod node;
+mod process;
 mod tahoe_nodes;
 mod web;
 
 pub use node::{Kind, Node, NodeOptions, ServerEntry, servers_yaml};
+pub use process::Process;
 pub use tahoe_nodes::create_all;
 pub use web::{Answer, Web};
 

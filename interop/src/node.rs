@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use crate::{Commands, Web, create_all};
+use crate::{Commands, Process, Web, create_all};
 
 /// How long a node may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(120);
@@ -114,16 +114,7 @@ pub struct Node {
     dir: PathBuf,
     port: u16,
     web_port: u16,
-    running: Option<Child>,
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.running {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
+    running: Option<Process>,
 }
 
 impl Node {
@@ -286,7 +277,7 @@ impl Node {
         };
         command.args(["run", "--allow-stdin-close"]).arg(&self.dir);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        self.running = Some(command.spawn().context("cannot start the node")?);
+        self.running = Some(Process::start(&mut command)?);
         Ok(())
     }
 
@@ -342,7 +333,7 @@ impl Node {
     /// The process's id, while it runs.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
-        self.running.as_ref().map(Child::id)
+        self.running.as_ref().map(|process| process.id())
     }
 
     /// Its web API.

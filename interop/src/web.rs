@@ -92,6 +92,15 @@ impl Web {
     /// # Errors
     /// When there is no answer.
     pub fn ask(&self, method: &str, path: &str, body: &[u8]) -> Result<(u16, String)> {
+        let (status, bytes) = self.ask_bytes(method, path, body)?;
+        Ok((status, String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// The same, whose answer need not be text.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn ask_bytes(&self, method: &str, path: &str, body: &[u8]) -> Result<(u16, Vec<u8>)> {
         let url = format!("{}{path}", self.base);
         let mut answer = match method {
             "GET" => self.agent.get(url).call(),
@@ -103,7 +112,7 @@ impl Web {
         let status = answer.status().as_u16();
         let mut bytes = Vec::new();
         answer.body_mut().as_reader().read_to_end(&mut bytes).context("broke off")?;
-        Ok((status, String::from_utf8_lossy(&bytes).into_owned()))
+        Ok((status, bytes))
     }
 
     /// Any request, sent as it is; redirects are not followed.
