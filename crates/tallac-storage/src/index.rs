@@ -10,6 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
+use rusqlite::types::FromSql;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use tallac_core::storage::ShareKind;
 
@@ -226,23 +227,12 @@ impl LeaseIndex {
     /// # Errors
     /// [`IndexError::Sqlite`].
     pub fn days(&self) -> Result<Vec<Day>, IndexError> {
-        let mut statement = self.connection.prepare(
-            "SELECT newest_expiration / ?1, is_mutable, count(*), sum(bytes), sum(disk_bytes)
-             FROM share WHERE lease_count > 0 GROUP BY 1, 2 ORDER BY 1",
-        )?;
-        let mut rows = statement.query([DAY_S])?;
-        let mut days: Vec<Day> = Vec::new();
-        while let Some(row) = rows.next()? {
-            let starts_s = row.get::<_, i64>(0)? * DAY_S;
-            if days.last().is_none_or(|day| day.starts_s != starts_s) {
-                days.push(Day { starts_s, amounts: Amounts::default() });
-            }
-            let amount = Amount::of([row.get(2)?, row.get(3)?, row.get(4)?]);
-            if let Some(day) = days.last_mut() {
-                day.amounts.set(row.get(1)?, amount);
-            }
-        }
-        Ok(days)
+        let days = self.grouped::<i64>(&format!(
+            "SELECT newest_expiration / {DAY_S}, is_mutable, count(*), sum(bytes), sum(disk_bytes)
+             FROM share WHERE lease_count > 0 GROUP BY 1, 2 ORDER BY 1"
+        ))?;
+        let day = |(day, amounts)| Day { starts_s: day * DAY_S, amounts };
+        Ok(days.into_iter().map(day).collect())
     }
 
     /// Who keeps what. What lies under one storage index is its first client's.
@@ -250,23 +240,29 @@ impl LeaseIndex {
     /// # Errors
     /// [`IndexError::Sqlite`].
     pub fn clients(&self) -> Result<Vec<ClientUse>, IndexError> {
-        let mut statement = self.connection.prepare(
+        let clients = self.grouped(
             "SELECT client, is_mutable, count(*), sum(bytes), sum(disk_bytes)
              FROM share LEFT JOIN keeper USING (storage_index) GROUP BY 1, 2 ORDER BY 1",
         )?;
+        Ok(clients.into_iter().map(|(client, amounts)| ClientUse { client, amounts }).collect())
+    }
+
+    /// Amounts by the first column, of rows that are in its order: a kind and an amount follow.
+    fn grouped<K: FromSql + PartialEq>(&self, sql: &str) -> Result<Vec<(K, Amounts)>, IndexError> {
+        let mut statement = self.connection.prepare(sql)?;
         let mut rows = statement.query([])?;
-        let mut clients: Vec<ClientUse> = Vec::new();
+        let mut groups: Vec<(K, Amounts)> = Vec::new();
         while let Some(row) = rows.next()? {
-            let client: Option<String> = row.get(0)?;
-            if clients.last().is_none_or(|last| last.client != client) {
-                clients.push(ClientUse { client, amounts: Amounts::default() });
+            let key: K = row.get(0)?;
+            if groups.last().is_none_or(|(last, _)| *last != key) {
+                groups.push((key, Amounts::default()));
             }
             let amount = Amount::of([row.get(2)?, row.get(3)?, row.get(4)?]);
-            if let Some(last) = clients.last_mut() {
-                last.amounts.set(row.get(1)?, amount);
+            if let Some((_, amounts)) = groups.last_mut() {
+                amounts.set(row.get(1)?, amount);
             }
         }
-        Ok(clients)
+        Ok(groups)
     }
 
     /// Takes note of whose this storage index is, unless it is somebody's already.
