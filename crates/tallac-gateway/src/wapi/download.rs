@@ -22,6 +22,7 @@ use super::file_node::bad_operation;
 use super::place::Target;
 use super::query::quotable;
 use super::range::Selection;
+use super::readable::Readable;
 use super::reply::{HTML, Reply, TEXT};
 use super::{html, json, safety};
 
@@ -36,12 +37,6 @@ pub(super) struct Get<'a> {
     target: &'a Target,
     /// Its name in the URL, if it has one.
     name: Option<&'a str>,
-}
-
-/// A file that can be read.
-enum Readable<'a> {
-    Immutable(ImmutableCap),
-    Mutable(&'a FileCap),
 }
 
 impl<'a> Get<'a> {
@@ -71,13 +66,13 @@ impl<'a> Get<'a> {
         let reply = match operation {
             "" => self.content(etag.as_deref()).await?,
             "json" => {
-                let size = self.size().await?;
-                let json = json::file(node, size, self.target.metadata());
+                let size = self.readable()?.size().await?;
+                let json = json::file(node, Some(size), self.target.metadata());
                 Reply::text(TEXT, json::pretty(&json))
             }
             "uri" => Reply::text(TEXT, node.best_cap().unwrap_or_default()),
             "readonly-uri" => Reply::text(TEXT, node.read_cap().unwrap_or_default()),
-            "info" => Reply::text(HTML, html::info(node, self.size().await?)),
+            "info" => Reply::text(HTML, html::info(node, Some(self.readable()?.size().await?))),
             _ => return Err(bad_operation("GET file:", operation)),
         };
         Ok(reply.etag(etag.as_deref()))
@@ -102,28 +97,8 @@ impl<'a> Get<'a> {
         }
     }
 
-    fn readable(&self) -> Result<Readable<'a>, WebError> {
-        match self.target.node.file() {
-            Some(FileCap::Lit(cap)) => Ok(Readable::Immutable(ImmutableCap::Lit(cap.clone()))),
-            Some(FileCap::ChkRead(cap)) => {
-                cap.encoding().map_err(WebError::BadNumbers)?;
-                Ok(Readable::Immutable(ImmutableCap::Chk(cap.clone())))
-            }
-            Some(cap) => Ok(Readable::Mutable(cap)),
-            None => Err(WebError::NotAFile),
-        }
-    }
-
-    /// Bytes of the file. Those of a mutable one have to be asked for.
-    async fn size(&self) -> Result<Option<u64>, WebError> {
-        match self.readable()? {
-            Readable::Immutable(cap) => Ok(Some(cap.size())),
-            Readable::Mutable(cap) => Ok(Some(self.open(cap)?.version().await?.size)),
-        }
-    }
-
-    fn open(&self, cap: &FileCap) -> Result<MutableFile, WebError> {
-        Ok(self.asked.state.grid.mutable_files().open(cap)?)
+    fn readable(&self) -> Result<Readable, WebError> {
+        Readable::of(&self.asked.state.grid, &self.target.node)
     }
 
     /// Names what is answered, if it can never be something else. A literal file is not worth a
@@ -150,7 +125,7 @@ impl<'a> Get<'a> {
                 let body = self.body(&cap, range.bytes()).await?;
                 self.reply(&range, body)
             }
-            Readable::Mutable(cap) => self.mutable_content(&self.open(cap)?).await,
+            Readable::Mutable(file) => self.mutable_content(&file).await,
         }
     }
 

@@ -35,6 +35,7 @@ mod pages;
 mod place;
 mod query;
 mod range;
+mod readable;
 mod reply;
 mod request_body;
 mod route;

@@ -1,6 +1,12 @@
 //! The interface for people, as far as no browser is needed: what it answers, with which headers.
 
-use crate::support::{Web, file};
+use std::collections::BTreeMap;
+use std::io::Read as _;
+
+use rawzip::ZipArchive;
+use tallac_testkit::Operation;
+
+use crate::support::{Web, file, unreachable};
 
 /// What a browser sends that goes to a page.
 const NAVIGATION: [&str; 2] = ["Sec-Fetch-Mode: navigate", "Upgrade-Insecure-Requests: 1"];
@@ -90,4 +96,69 @@ async fn forms_and_files_of_the_interface() {
     let style = web.get("/ui/assets/any/app.css").await;
     assert!(style.header("cache-control").unwrap().contains("immutable"));
     assert_eq!(web.get("/ui/assets/any/missing").await.status, 404);
+}
+
+/// What is in an archive, by paths.
+fn unpacked(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
+    let archive = ZipArchive::from_slice(archive).unwrap();
+    let mut found = BTreeMap::new();
+    let mut entries = archive.entries();
+    while let Some(entry) = entries.next_entry().unwrap() {
+        let path = entry.file_path().try_normalize().unwrap().as_ref().to_owned();
+        let local = archive.get_entry(entry.wayfinder()).unwrap();
+        let mut content = Vec::new();
+        local.verifying_reader(local.data()).read_to_end(&mut content).unwrap();
+        assert!(found.insert(path, content).is_none(), "no path is there twice");
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_folder_comes_as_an_archive() {
+    let web = Web::new().await;
+    let folder = web.mkdir().await;
+    for (path, content) in [
+        ("a%3Ab", &b"one"[..]),
+        ("a_b", b"another"),
+        ("inner/%C3%A9/large", &file(300_000)),
+        ("inner/empty", b""),
+        ("mutable?format=SDMF", b"changes"),
+    ] {
+        let put = web.put(&format!("/uri/{folder}/{path}"), content).await;
+        assert!(put.status < 300, "{}", put.text());
+    }
+    // A folder that is in itself is not followed for ever.
+    web.text_of("PUT", &format!("/uri/{folder}/inner/again?t=uri"), folder.as_bytes()).await;
+    let (answer, archive) = web.stream_of("GET", &format!("/ui/zip/{folder}")).await;
+    assert_eq!(answer.header("content-type"), Some("application/zip"));
+    let found = unpacked(&archive.unwrap());
+    let paths: Vec<_> = found.keys().map(String::as_str).collect();
+    let expected = [
+        "a_b",
+        "a_b_",
+        "inner/",
+        "inner/again/",
+        "inner/empty",
+        "inner/é/",
+        "inner/é/large",
+        "mutable",
+    ];
+    assert_eq!(paths, expected);
+    let mut same = [&found["a_b"][..], &found["a_b_"]];
+    same.sort_unstable();
+    assert_eq!(same, [&b"another"[..], b"one"]);
+    assert_eq!(found["inner/é/large"], file(300_000));
+    assert_eq!(found["mutable"], b"changes");
+}
+
+#[tokio::test]
+async fn an_archive_that_cannot_be_whole_breaks_off() {
+    let web = Web::new().await;
+    let folder = web.mkdir().await;
+    web.put(&format!("/uri/{folder}/lost"), &file(300_000)).await;
+    for sim in &web.sims {
+        sim.set_fault(Operation::Read, unreachable());
+    }
+    let (answer, archive) = web.stream_of("GET", &format!("/ui/zip/{folder}")).await;
+    assert_eq!((answer.status, archive), (200, None));
 }

@@ -152,22 +152,28 @@ impl Web {
 
     /// What a `POST` streams, up to the end of the connection, its chunks put together.
     pub(crate) async fn stream(&self, target: &str) -> (Answer, String) {
+        let (answer, bytes) = self.stream_of("POST", target).await;
+        (answer, String::from_utf8(bytes.expect("it comes to its end")).unwrap())
+    }
+
+    /// What any request streams; nothing if that breaks off.
+    pub(crate) async fn stream_of(&self, method: &str, target: &str) -> (Answer, Option<Vec<u8>>) {
         let mut client = self.connect().await;
-        client.send("POST", target, &["Connection: close"], b"").await;
+        client.send(method, target, &["Connection: close"], b"").await;
         let answer = client.head().await.unwrap();
         assert_eq!(answer.header("transfer-encoding"), Some("chunked"));
         let raw = client.body(usize::MAX).await;
-        let (mut rest, mut text) = (&raw[..], Vec::new());
+        let (mut rest, mut bytes) = (&raw[..], Vec::new());
         while let Some(end) = rest.windows(2).position(|window| window == b"\r\n") {
             let size = std::str::from_utf8(&rest[..end]).unwrap();
             let size = usize::from_str_radix(size, 16).unwrap();
             if size == 0 {
-                break;
+                return (answer, Some(bytes));
             }
-            text.extend(&rest[end + 2..end + 2 + size]);
+            bytes.extend(&rest[end + 2..end + 2 + size]);
             rest = &rest[end + 4 + size..];
         }
-        (answer, String::from_utf8(text).unwrap())
+        (answer, None)
     }
 
     /// Puts a file in.

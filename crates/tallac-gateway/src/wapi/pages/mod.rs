@@ -131,19 +131,19 @@ fn shown(value: Option<&Json>) -> String {
     }
 }
 
-fn find<'a>(members: &'a [(String, Json)], name: &str) -> Option<&'a Json> {
+pub(super) fn find<'a>(members: &'a [(String, Json)], name: &str) -> Option<&'a Json> {
     members.iter().find(|(found, _)| found == name).map(|(_, value)| value)
 }
 
 /// A member of an object.
-fn member<'a>(value: &'a Json, name: &str) -> Option<&'a Json> {
+pub(super) fn member<'a>(value: &'a Json, name: &str) -> Option<&'a Json> {
     match value {
         Json::Object(members) => find(members, name),
         _ => None,
     }
 }
 
-fn as_u64(value: Option<&Json>) -> u64 {
+pub(super) fn as_u64(value: Option<&Json>) -> u64 {
     match value {
         Some(Json::Number(text)) => text.parse().unwrap_or(0),
         _ => 0,

@@ -1,10 +1,9 @@
 //! A file: what it looks like, and how it is.
 
+use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use maud::{Markup, PreEscaped, html};
-use tallac_core::cap::FileCap;
 use tallac_core::dirnode::Node;
-use tallac_grid::upload::ImmutableCap;
 
 use super::folder::{content_path, crumbs};
 use super::layout::{Page, Part, icon};
@@ -14,6 +13,7 @@ use crate::wapi::asked::Asked;
 use crate::wapi::content_type::guess;
 use crate::wapi::error::WebError;
 use crate::wapi::place::Target;
+use crate::wapi::readable::Readable;
 use crate::wapi::reply::Reply;
 use crate::wapi::unlinked::quoted;
 
@@ -169,23 +169,10 @@ async fn look(asked: &Asked<'_>, node: &Node, name: &str) -> Result<Look, WebErr
 /// All of a small file; nothing of one that turns out to be large.
 async fn read(asked: &Asked<'_>, node: &Node) -> Result<Option<Vec<u8>>, WebError> {
     let grid = &asked.state.grid;
-    let cap = match node.file() {
-        Some(FileCap::Lit(cap)) => ImmutableCap::Lit(cap.clone()),
-        Some(FileCap::ChkRead(cap)) => ImmutableCap::Chk(cap.clone()),
-        Some(cap) => {
-            let (version, bytes) =
-                grid.mutable_files().open(cap)?.read_range(0..TEXT_LEN_MAX).await?;
-            return Ok((version.size <= TEXT_LEN_MAX).then(|| bytes.to_vec()));
-        }
-        None => return Err(WebError::NotAFile),
-    };
-    let mut stream = grid.downloader().read(&cap, 0..cap.size()).await?;
-    let mut bytes = Vec::new();
-    while let Some(piece) = stream.try_next().await? {
-        bytes.extend_from_slice(&piece);
-        if bytes.len() as u64 > TEXT_LEN_MAX {
-            return Ok(None);
-        }
+    let (size, stream) = Readable::of(grid, node)?.beginning(grid, TEXT_LEN_MAX).await?;
+    if size > TEXT_LEN_MAX {
+        return Ok(None);
     }
-    Ok(Some(bytes))
+    let pieces: Vec<Bytes> = stream.try_collect().await?;
+    Ok(Some(pieces.concat()))
 }

@@ -1,7 +1,7 @@
 //! Markdown as a page. What was HTML in it is shown as text, pictures as their descriptions, and
 //! links lead to the web and to mail only: nothing in it can run, or fetch anything.
 
-use pulldown_cmark::{Alignment, CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{Alignment, Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
 
 use crate::wapi::html::escape;
 
@@ -13,88 +13,54 @@ pub(super) fn to_html(text: &str) -> String {
     let options =
         Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
     let mut out = String::with_capacity(2 * text.len());
-    let mut in_head = false;
-    for event in Parser::new_ext(text, options) {
-        match event {
-            Event::Start(Tag::TableHead) => {
-                in_head = true;
-                out += "<thead><tr>";
-            }
-            Event::End(TagEnd::TableHead) => {
-                in_head = false;
-                out += "</tr></thead>";
-            }
-            Event::Start(Tag::TableCell) => out += if in_head { "<th>" } else { "<td>" },
-            Event::End(TagEnd::TableCell) => out += if in_head { "</th>" } else { "</td>" },
-            Event::Start(tag) => start(&mut out, &tag),
-            Event::End(tag) => out += end(tag),
-            Event::Text(text) | Event::Html(text) | Event::InlineHtml(text) => {
-                out += &escape(&text)
-            }
-            Event::Code(code) => out += &format!("<code>{}</code>", escape(&code)),
-            Event::SoftBreak => out.push('\n'),
-            Event::HardBreak => out += "<br>",
-            Event::Rule => out += "<hr>",
-            Event::TaskListMarker(done) => out += if done { "☑ " } else { "☐ " },
-            Event::FootnoteReference(_) | Event::InlineMath(_) | Event::DisplayMath(_) => {}
-        }
-    }
+    html::push_html(&mut out, Parser::new_ext(text, options).map(harmless));
     out
 }
 
-fn start(out: &mut String, tag: &Tag<'_>) {
-    match tag {
-        // The page has a heading of the first level already.
-        Tag::Heading { level, .. } => *out += &format!("<h{}>", (*level as u8 + 1).min(6)),
-        Tag::Link { dest_url, .. } => match SCHEMES.iter().any(|s| dest_url.starts_with(s)) {
-            true => {
-                let to = escape(dest_url);
-                *out += &format!("<a href=\"{to}\" rel=\"noopener noreferrer\" target=\"_blank\">");
-            }
-            false => *out += "<a>",
-        },
-        Tag::CodeBlock(CodeBlockKind::Fenced(_) | CodeBlockKind::Indented) => *out += "<pre><code>",
-        Tag::List(Some(first)) => *out += &format!("<ol start=\"{first}\">"),
-        Tag::Table(alignments) => {
-            let is_right = alignments.contains(&Alignment::Right);
-            *out += if is_right { "<table class=\"numbers\">" } else { "<table>" };
+/// What may be shown of a part of the text.
+fn harmless(event: Event<'_>) -> Event<'_> {
+    match event {
+        Event::Html(text) | Event::InlineHtml(text) => Event::Text(text),
+        Event::Start(Tag::HtmlBlock) => Event::Start(Tag::Paragraph),
+        Event::End(TagEnd::HtmlBlock) => Event::End(TagEnd::Paragraph),
+        Event::Start(Tag::Image { .. }) => {
+            Event::InlineHtml("<span class=\"missing\">[picture: ".into())
         }
-        Tag::Paragraph => *out += "<p>",
-        Tag::BlockQuote(_) => *out += "<blockquote>",
-        Tag::List(None) => *out += "<ul>",
-        Tag::Item => *out += "<li>",
-        Tag::TableRow => *out += "<tr>",
-        Tag::Emphasis => *out += "<em>",
-        Tag::Strong => *out += "<strong>",
-        Tag::Strikethrough => *out += "<del>",
-        Tag::Image { .. } => *out += "<span class=\"missing\">[picture: ",
-        _ => {}
+        Event::End(TagEnd::Image) => Event::InlineHtml("]</span>".into()),
+        Event::Start(Tag::Link { dest_url, .. }) => Event::InlineHtml(link(&dest_url).into()),
+        Event::End(TagEnd::Link) => Event::InlineHtml("</a>".into()),
+        Event::Start(Tag::Heading { level, .. }) => {
+            let (level, id, classes, attrs) = (below(level), None, Vec::new(), Vec::new());
+            Event::Start(Tag::Heading { level, id, classes, attrs })
+        }
+        Event::End(TagEnd::Heading(level)) => Event::End(TagEnd::Heading(below(level))),
+        // They would become inline style, which pages may not have.
+        Event::Start(Tag::Table(columns)) => {
+            Event::Start(Tag::Table(vec![Alignment::None; columns.len()]))
+        }
+        Event::TaskListMarker(done) => Event::Text(if done { "☑ " } else { "☐ " }.into()),
+        event => event,
     }
 }
 
-const fn end(tag: TagEnd) -> &'static str {
-    match tag {
-        TagEnd::Heading(level) => match level as u8 {
-            1 => "</h2>",
-            2 => "</h3>",
-            3 => "</h4>",
-            4 => "</h5>",
-            _ => "</h6>",
-        },
-        TagEnd::Link => "</a>",
-        TagEnd::CodeBlock => "</code></pre>",
-        TagEnd::List(true) => "</ol>",
-        TagEnd::List(false) => "</ul>",
-        TagEnd::Table => "</table>",
-        TagEnd::Paragraph => "</p>",
-        TagEnd::BlockQuote(_) => "</blockquote>",
-        TagEnd::Item => "</li>",
-        TagEnd::TableRow => "</tr>",
-        TagEnd::Emphasis => "</em>",
-        TagEnd::Strong => "</strong>",
-        TagEnd::Strikethrough => "</del>",
-        TagEnd::Image => "]</span>",
-        _ => "",
+fn link(to: &str) -> String {
+    match SCHEMES.iter().any(|scheme| to.starts_with(scheme)) {
+        true => {
+            let to = escape(to);
+            format!("<a href=\"{to}\" rel=\"noopener noreferrer\" target=\"_blank\">")
+        }
+        false => "<a>".to_owned(),
+    }
+}
+
+/// The page has a heading of the first level already.
+const fn below(level: HeadingLevel) -> HeadingLevel {
+    match level {
+        HeadingLevel::H1 => HeadingLevel::H2,
+        HeadingLevel::H2 => HeadingLevel::H3,
+        HeadingLevel::H3 => HeadingLevel::H4,
+        HeadingLevel::H4 => HeadingLevel::H5,
+        HeadingLevel::H5 | HeadingLevel::H6 => HeadingLevel::H6,
     }
 }
 

@@ -17,7 +17,6 @@ mod qr;
 mod storage;
 mod words;
 mod zip;
-mod zip_format;
 
 use http::Method;
 

@@ -7,6 +7,7 @@ use super::layout::{Page, Part};
 use super::words::size_markup;
 use crate::wapi::asked::Asked;
 use crate::wapi::node_view::StorageView;
+use crate::wapi::pages::{as_u64, find, member};
 use crate::wapi::reply::Reply;
 
 /// The page.
@@ -31,12 +32,14 @@ pub(super) async fn page(asked: &Asked<'_>) -> Reply {
 
 fn of(view: &StorageView) -> Markup {
     let stat = |name: &str| {
-        let name = format!("storage_server.{name}");
-        view.stats.iter().find(|(known, _)| *known == name).and_then(|(_, value)| whole(value))
+        find(&view.stats, &format!("storage_server.{name}")).map(|value| as_u64(Some(value)))
     };
     let (total, used, left) = (stat("disk_total"), stat("disk_used"), stat("disk_avail"));
     let accepts = stat("accepting_immutable_shares") == Some(1);
-    let buckets = member(&view.bucket_counter, "last-complete-bucket-count").and_then(whole);
+    let buckets = match member(&view.bucket_counter, "last-complete-bucket-count") {
+        None | Some(Json::Null) => None,
+        count => Some(as_u64(count)),
+    };
     html! {
         p.lead {
             @if accepts { "This node takes new shares." }
@@ -60,22 +63,5 @@ fn of(view: &StorageView) -> Markup {
             ul { @for sentence in &view.expiration { li { (sentence) } } }
         }
         p.quiet { "All numbers are on the " a href="/storage" { "plain page" } "." }
-    }
-}
-
-fn member<'a>(value: &'a Json, name: &str) -> Option<&'a Json> {
-    match value {
-        Json::Object(members) => {
-            members.iter().find(|(known, _)| known == name).map(|(_, value)| value)
-        }
-        _ => None,
-    }
-}
-
-fn whole(value: &Json) -> Option<u64> {
-    match value {
-        Json::Number(text) => text.parse().ok(),
-        Json::Bool(value) => Some(u64::from(*value)),
-        _ => None,
     }
 }

@@ -10,18 +10,14 @@ pub(super) fn size(bytes: u64) -> String {
     if bytes < 1000 {
         return if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") };
     }
-    let mut unit = 0;
-    let mut tenths = bytes / 100;
-    while tenths >= 9_995 && unit + 1 < UNITS.len() {
-        tenths /= 1000;
+    #[expect(clippy::cast_precision_loss, reason = "two or three digits are shown")]
+    let (mut value, mut unit) = (bytes as f64 / 1e3, 0);
+    while value >= 999.5 {
+        value /= 1e3;
         unit += 1;
     }
-    let (whole, tenth) = (tenths / 10, tenths % 10);
-    if whole < 10 {
-        format!("{whole}.{tenth} {}", UNITS[unit])
-    } else {
-        format!("{whole} {}", UNITS[unit])
-    }
+    let digits = usize::from(value < 9.95);
+    format!("{value:.digits$} {}", UNITS[unit])
 }
 
 /// The same, for scripts to put in the reader's own way.
@@ -94,10 +90,11 @@ mod tests {
             (1, "1 byte"),
             (999, "999 bytes"),
             (1_000, "1.0 kB"),
-            (1_550, "1.5 kB"),
+            (1_560, "1.6 kB"),
             (14_000, "14 kB"),
             (999_400, "999 kB"),
-            (999_600, "0.9 MB"),
+            (9_960, "10 kB"),
+            (999_600, "1.0 MB"),
             (2_147_483_648, "2.1 GB"),
             (u64::MAX, "18 EB"),
         ] {

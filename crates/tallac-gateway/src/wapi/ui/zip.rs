@@ -1,32 +1,35 @@
 //! A folder as one ZIP file, packed while it is sent.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::{TryStreamExt as _, stream};
 use http::HeaderValue;
 use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH};
-use tallac_core::cap::{DirectoryCap, FileCap};
-use tallac_core::dirnode::Metadata;
+use rawzip::ZipArchiveWriter;
+use rawzip::time::{UtcDateTime, ZipDateTime};
+use tallac_core::cap::DirectoryCap;
+use tallac_core::dirnode::{Metadata, Node};
 use tallac_core::ids::StorageIndex;
 use tallac_grid::grid::Grid;
-use tallac_grid::upload::ImmutableCap;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::zip_format::{Archive, Entry, Packed};
 use crate::wapi::asked::Asked;
 use crate::wapi::blacklist::Prohibited;
 use crate::wapi::body::{Body, BodyError};
 use crate::wapi::download::disposition;
 use crate::wapi::error::WebError;
+use crate::wapi::readable::Readable;
 use crate::wapi::reply::Reply;
 
 /// Pieces that are made ahead of what the client takes.
 const PIECES_AHEAD: usize = 4;
 
 /// Entries of one archive, at most: their list is kept until the end.
-const ENTRIES_MAX: u64 = 1_000_000;
+const ENTRIES_MAX: usize = 1_000_000;
 
 /// Bytes of a path in an archive, at most.
 const PATH_LEN_MAX: usize = 4096;
@@ -34,8 +37,9 @@ const PATH_LEN_MAX: usize = 4096;
 /// Folders inside each other, at most.
 const DEPTH_MAX: usize = 200;
 
-/// Bytes from which on an entry is written in the way for large ones.
-const LARGE: u64 = u32::MAX as u64;
+/// Modes of files and folders in an archive, as Unix has them.
+const FILE_MODE: u32 = 0o100_644;
+const FOLDER_MODE: u32 = 0o040_755;
 
 /// Answers with the archive.
 pub(super) fn answer(asked: &Asked<'_>, cap: &DirectoryCap, name: &str) -> Result<Reply, WebError> {
@@ -44,7 +48,8 @@ pub(super) fn answer(asked: &Asked<'_>, cap: &DirectoryCap, name: &str) -> Resul
     let mut packer = Packer {
         grid: asked.state.grid.clone(),
         prohibited,
-        archive: Archive::default(),
+        count: 0,
+        packed: Packed::default(),
         pieces: pieces.clone(),
     };
     let (cap, is_head) = (cap.clone(), *asked.method() == http::Method::HEAD);
@@ -69,8 +74,32 @@ pub(super) fn answer(asked: &Asked<'_>, cap: &DirectoryCap, name: &str) -> Resul
 struct Packer {
     grid: Grid,
     prohibited: Arc<Prohibited>,
-    archive: Archive,
+    /// Entries so far.
+    count: usize,
+    /// What is packed and not yet sent.
+    packed: Packed,
     pieces: mpsc::Sender<Result<Bytes, BodyError>>,
+}
+
+/// Where the archive is written to, until it is sent.
+#[derive(Clone, Default)]
+struct Packed(Arc<Mutex<Vec<u8>>>);
+
+impl Packed {
+    fn take(&self) -> Bytes {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).into()
+    }
+}
+
+impl Write for Packed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A folder that is to be packed.
@@ -83,86 +112,75 @@ struct Pending {
 
 impl Packer {
     async fn pack(&mut self, cap: DirectoryCap) -> Result<(), BodyError> {
+        let mut archive = ZipArchiveWriter::new(self.packed.clone());
         let mut pending = vec![Pending { cap, path: String::new(), above: Vec::new() }];
         while let Some(folder) = pending.pop() {
-            let read = self.grid.directories().read(&folder.cap).await;
-            let table = read.map_err(|error| BodyError::Packing(error.to_string()))?;
+            let table = self.grid.directories().read(&folder.cap).await.map_err(packing)?;
             let mut above = folder.above;
             above.extend(folder.cap.storage_index());
+            let mut used = HashSet::new();
             for (name, child) in table.iter() {
-                let path = format!("{}{}", folder.path, plain(name.as_str()));
-                if path.len() >= PATH_LEN_MAX || self.archive.entries() >= ENTRIES_MAX {
+                let path = format!("{}{}", folder.path, unique(plain(name.as_str()), &mut used));
+                self.count += 1;
+                if path.len() >= PATH_LEN_MAX || self.count > ENTRIES_MAX {
                     return Err(BodyError::Packing("it has too much in it".to_owned()));
                 }
                 if self.prohibited.reason(&child.node).is_some() {
                     continue;
                 }
-                let modified = seconds(&child.metadata);
+                let modified = modified(&child.metadata);
                 if let Some(cap) = child.node.directory() {
                     let path = path + "/";
-                    let entry = Entry { name: path.clone(), modified, is_large: false };
-                    self.entry(&entry, None).await?;
+                    let entry = archive.new_dir(path.as_str()).unix_permissions(FOLDER_MODE);
+                    entry.last_modified(modified).create().map_err(packing)?;
+                    self.send().await?;
                     let is_above = cap.storage_index().is_some_and(|si| above.contains(&si));
                     if !is_above && above.len() < DEPTH_MAX {
                         pending.push(Pending { cap: cap.clone(), path, above: above.clone() });
                     }
-                } else if let Some(cap) = child.node.file() {
-                    let is_large = child.node.size().is_none_or(|size| size >= LARGE);
-                    let entry = Entry { name: path, modified, is_large };
-                    self.entry(&entry, Some(cap)).await?;
+                } else if child.node.is_file() {
+                    self.file(&mut archive, &path, modified, &child.node).await?;
                 }
             }
         }
-        let end = std::mem::take(&mut self.archive).finish();
-        self.send(end.into()).await
+        archive.finish().map_err(packing)?;
+        self.send().await
     }
 
-    async fn entry(&mut self, entry: &Entry, content: Option<&FileCap>) -> Result<(), BodyError> {
-        let head = self.archive.begin(entry);
-        self.send(head.into()).await?;
-        let packed = match content {
-            Some(cap) => self.content(cap).await?,
-            None => Packed::default(),
-        };
-        let tail = self.archive.end(entry, packed);
-        self.send(tail.into()).await
-    }
-
-    async fn content(&self, cap: &FileCap) -> Result<Packed, BodyError> {
-        let packing = |error: String| BodyError::Packing(error);
-        let mut crc = crc32fast::Hasher::new();
-        let mut size = 0;
-        let cap = match cap {
-            FileCap::Lit(cap) => ImmutableCap::Lit(cap.clone()),
-            FileCap::ChkRead(cap) => ImmutableCap::Chk(cap.clone()),
-            cap => {
-                let file = self.grid.mutable_files().open(cap);
-                let file = file.map_err(|error| packing(error.to_string()))?;
-                let read = file.read_range(0..u64::MAX).await;
-                let (_, bytes) = read.map_err(|error| packing(error.to_string()))?;
-                crc.update(&bytes);
-                size += bytes.len() as u64;
-                self.send(bytes).await?;
-                return Ok(Packed { crc: crc.finalize(), size });
-            }
-        };
-        let read = self.grid.downloader().read(&cap, 0..cap.size()).await;
-        let mut stream = read.map_err(BodyError::Download)?;
-        while let Some(bytes) = stream.try_next().await.map_err(BodyError::Download)? {
-            crc.update(&bytes);
-            size += bytes.len() as u64;
-            self.send(bytes).await?;
+    async fn file(
+        &self,
+        archive: &mut ZipArchiveWriter<Packed>,
+        path: &str,
+        modified: UtcDateTime,
+        node: &Node,
+    ) -> Result<(), BodyError> {
+        let file = Readable::of(&self.grid, node).map_err(packing)?;
+        let (_, mut content) = file.beginning(&self.grid, u64::MAX).await.map_err(packing)?;
+        let entry = archive.new_file(path).unix_permissions(FILE_MODE).last_modified(modified);
+        let (mut entry, config) = entry.start().map_err(packing)?;
+        let mut writer = config.wrap(&mut entry);
+        while let Some(bytes) = content.try_next().await.map_err(BodyError::Download)? {
+            writer.write_all(&bytes).map_err(packing)?;
+            self.send().await?;
         }
-        Ok(Packed { crc: crc.finalize(), size })
+        let (_, checked) = writer.finish().map_err(packing)?;
+        entry.finish(checked).map_err(packing)?;
+        self.send().await
     }
 
-    async fn send(&self, bytes: Bytes) -> Result<(), BodyError> {
+    /// Sends what is packed by now.
+    async fn send(&self) -> Result<(), BodyError> {
+        let bytes = self.packed.take();
         if bytes.is_empty() {
             return Ok(());
         }
         // Nobody takes it any more.
         self.pieces.send(Ok(bytes)).await.map_err(|_| BodyError::Short)
     }
+}
+
+fn packing(error: impl std::fmt::Display) -> BodyError {
+    BodyError::Packing(error.to_string())
 }
 
 /// A name that leads nowhere else when it is unpacked.
@@ -176,9 +194,18 @@ fn plain(name: &str) -> String {
     }
 }
 
-fn seconds(metadata: &Metadata) -> Option<i64> {
+/// The name, or another where that is taken: two names can become the same one.
+fn unique(mut name: String, used: &mut HashSet<String>) -> String {
+    while !used.insert(name.clone()) {
+        name.push('_');
+    }
+    name
+}
+
+fn modified(metadata: &Metadata) -> UtcDateTime {
     #[expect(clippy::cast_possible_truncation, reason = "seconds of the clock")]
-    metadata.link_modified().map(|seconds| seconds as i64)
+    let seconds = metadata.link_modified().map_or(0, |seconds| seconds as i64);
+    ZipDateTime::from_unix(seconds)
 }
 
 #[cfg(test)]
@@ -192,5 +219,12 @@ mod tests {
         {
             assert_eq!(plain(name), expected);
         }
+    }
+
+    #[test]
+    fn no_two_have_the_same_name() {
+        let mut used = HashSet::new();
+        let names = ["a:b", "a_b", "a/b", "a_b_"].map(|name| unique(plain(name), &mut used));
+        assert_eq!(names, ["a_b", "a_b_", "a_b__", "a_b___"]);
     }
 }
