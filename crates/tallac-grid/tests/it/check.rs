@@ -236,6 +236,16 @@ async fn a_share_cut_short_or_of_another_file_is_corrupt() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_is_only_busy_is_waited_for() {
+    let subject = Subject::new(10, 20_000).await;
+    for options in [LOOK, VERIFY] {
+        let busy = Fault::Delay(Duration::from_secs(3));
+        subject.grid.sims[subject.homes[0]].set_fault_everywhere(&busy);
+        assert_eq!(subject.check(options).await.summary, "Healthy", "{options:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn servers_that_hang_or_vanish_do_not_hold_it_up() {
     for operation in [Operation::List, Operation::Read] {
         for fault in [Fault::Hang, Fault::Fail(StorageError::Unreachable("gone".to_owned()))] {

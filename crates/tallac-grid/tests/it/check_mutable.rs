@@ -326,6 +326,18 @@ async fn a_server_that_refuses_the_write_keeps_its_old_share() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_is_only_busy_is_waited_for() {
+    for format in [MutableFormat::Sdmf, MutableFormat::Mdmf] {
+        let subject = Subject::new(format, file(3000)).await;
+        let (place, ..) = subject.shares()[0];
+        subject.grid.sims[place].set_fault_everywhere(&Fault::Delay(Duration::from_secs(3)));
+        for options in [LOOK, VERIFY] {
+            assert_eq!(subject.check(options).await.summary, "Healthy", "{format:?} {options:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn servers_that_hang_or_vanish_do_not_hold_it_up() {
     let gone = || Fault::Fail(StorageError::Unreachable("gone".to_owned()));
     for fault in [Fault::Hang, gone()] {
